@@ -1,0 +1,36 @@
+"""The error tree of the bridge, drawn once.
+
+Foreign exceptions are translated into these at the edge that met them, with ``from``. Each class answers
+whose fault it is and whether trying again can help.
+
+    BridgeError
+    ├── ConfigError        the operator's: a configuration that cannot be honoured (exit 78)
+    ├── MailError          the client's: a mail that cannot be read; never again (550)
+    ├── EventError         the vendor's or a forger's: a webhook that cannot be read (400)
+    └── StoreError         ours: the database is full, locked, read-only or gone; later (451, 503)
+        └── PartBusy       another process already runs this part on this database
+"""
+
+
+class BridgeError(Exception):
+    """Root of all errors that the bridge raises on purpose."""
+
+
+class ConfigError(BridgeError):
+    """A configuration that cannot be honoured; the text is one line per mistake."""
+
+
+class MailError(BridgeError):
+    """A mail that cannot be read. ``str()`` is one ASCII sentence fit for an SMTP answer."""
+
+
+class EventError(BridgeError):
+    """A webhook body or poll answer that cannot be read. ``str()`` holds nothing of its content."""
+
+
+class StoreError(BridgeError):
+    """The database could not do it now. Nothing was written; trying later may succeed."""
+
+
+class PartBusy(StoreError):
+    """Another process runs the same part on the same database."""

@@ -1,0 +1,111 @@
+"""The operator's rules as plain frozen values: who may send, where to, how text is cut, who is told.
+
+`config` makes these values from the YAML file; `decide`, `sms_text`, `report` and the loops read them.
+Nothing here knows of files, YAML or the environment.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Proof = Literal["auth", "network"]
+Mode = Literal["live", "test"]
+OnUnknown = Literal["resend", "hold"]
+NumberType = Literal["mobile", "fixed", "voip", "any"]
+ReportKind = Literal["failed", "delivered", "reply"]
+
+MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: a server must take at least 100; we take no more in one mail
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps of one sender rule. ``recipients``: numbers per mail; ``segments``: billed parts per SMS."""
+
+    recipients: int = MAX_RECIPIENTS
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """How the text of an SMS is made from a mail (interface: key ``text``)."""
+
+    subject: Literal["auto", "ignore", "first", "only"] = "auto"
+    template: str = "{{ body }}"
+    cut: Literal["auto", "none"] = "auto"
+    disclaimers: tuple[re.Pattern[str], ...] = ()
+    stop_marks: tuple[str, ...] = ("##",)
+    fold: Literal["none", "typographic", "ascii"] = "typographic"
+    too_long: Literal["refuse", "cut"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRule:
+    """Which news a sender hears and where: ``to`` is ``sender`` or an address; an empty ``when`` is none."""
+
+    when: frozenset[ReportKind] = frozenset({"failed", "delivered", "reply"})
+    to: str = "sender"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderRule:
+    """One entry of the allowlist. It holds when one pattern matches the From and one proof holds.
+
+    ``match`` patterns are lower-case: ``a@b``, ``*@b`` or ``*@*.b``. ``index`` is its place in the file, from 0.
+    """
+
+    index: int
+    match: tuple[str, ...]
+    proof: frozenset[Proof]
+    users: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    brand: str = "default"
+    account: str = "default"
+    prefixes: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    text: TextRule = TextRule()
+    reports: ReportRule = ReportRule()
+    mode: Mode = "live"
+    on_unknown: OnUnknown = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything a decision on a mail needs, besides the mail.
+
+    ``allow`` and ``deny`` are E.164 prefixes with ``+``; the longest match wins, none is a refusal.
+    ``aliases`` maps a lower-case local part to numbers in E.164. ``prices`` and ``price_per_segment`` are in
+    ten-thousandths of the vendor's currency.
+    """
+
+    domains: tuple[str, ...]
+    region: str
+    rules: tuple[SenderRule, ...]
+    allow: tuple[str, ...]
+    deny: tuple[str, ...] = ()
+    number_types: frozenset[NumberType] = frozenset({"mobile"})
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prices: Mapping[str, int] = field(default_factory=dict)
+    price_per_segment: int = 0
+    message_prefix: str = "BRDG"
+    expire_after_ms: int = 12 * 3_600_000
+    duplicates_window_ms: int = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """The look and words of the mails for a group of senders (whitelabel).
+
+    ``sender`` is the From address of summaries and alarms. ``logo`` is the picture's bytes, inlined;
+    ``templates`` a folder whose files replace ours one by one. ``accent`` is ``#rrggbb``.
+    """
+
+    key: str
+    name: str
+    sender: str
+    accent: str = "#2563eb"
+    footer: str = ""
+    logo: bytes | None = None
+    templates: str | None = None
