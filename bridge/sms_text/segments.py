@@ -1,0 +1,118 @@
+"""How many billed parts a text takes, and where it splits (3GPP TS 23.038 and 23.040).
+
+GSM-7: 160 septets in one part, 153 in each of several; UCS-2: 70 and 67 UTF-16 units. Only counts: folds nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Encoding = Literal["gsm7", "ucs2"]
+
+# 3GPP TS 23.038, 6.2.1: the default alphabet in the order of its codes; ESC (0x1B) is left out.
+GSM_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_EXTENDED = frozenset("\f^{}\\[~]|€")  # 6.2.1.1: an escape before each, so two septets
+
+_SIZES: dict[Encoding, tuple[int, int]] = {"gsm7": (160, 153), "ucs2": (70, 67)}
+_NOT_GSM = re.compile("[^" + re.escape("".join(sorted(GSM_BASIC | GSM_EXTENDED))) + "]")
+_EXTENDED = re.compile("[" + re.escape("".join(sorted(GSM_EXTENDED))) + "]")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The size of a text: its encoding, its septets (gsm7) or UTF-16 units (ucs2), and its billed parts."""
+
+    encoding: Encoding
+    units: int
+    segments: int
+
+
+def encoding_of(text: str) -> Encoding:
+    """``gsm7`` when every character is in the default alphabet or its extension, else ``ucs2``."""
+    return "ucs2" if _NOT_GSM.search(text) else "gsm7"
+
+
+def units_of(character: str, encoding: Encoding) -> int:
+    """Septets or UTF-16 units of one character: 1, or 2 for an escaped one or a surrogate pair."""
+    if encoding == "gsm7":
+        return 2 if character in GSM_EXTENDED else 1
+    return 2 if ord(character) > 0xFFFF else 1
+
+
+def count(text: str) -> Count:
+    """The encoding, units and billed parts of ``text``; an empty text has none."""
+    encoding = encoding_of(text)
+    if encoding == "gsm7":
+        units = len(text) + len(_EXTENDED.findall(text))
+    else:
+        units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    single, _ = _SIZES[encoding]
+    if units <= single:
+        return Count(encoding, units, min(1, units))
+    return Count(encoding, units, len(_ends(text, encoding)))
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts as a phone gets them. No escape and no surrogate pair is cut in two."""
+    counted = count(text)
+    if counted.segments <= 1:
+        return (text,) if text else ()
+    ends = _ends(text, counted.encoding)
+    return tuple(text[start:end] for start, end in zip([0, *ends], ends, strict=False))
+
+
+def cut_to(text: str, limit: int) -> str:
+    """``text`` if it fits in ``limit`` parts, else its beginning with an ellipsis that does.
+
+    The ellipsis is ``...`` in GSM-7, where ``…`` would turn the whole text into UCS-2, and ``…`` in UCS-2.
+    """
+    if count(text).segments <= limit:
+        return text
+    # Cutting may drop the very character that forces UCS-2, so the longer GSM-7 beginning is tried first.
+    kept = _NOT_GSM.search(text)
+    beginning = text[: kept.start()] if kept else text
+    in_gsm = _shortened(beginning, "...", limit, "gsm7")
+    in_ucs = _shortened(text, "…", limit, "ucs2") if kept else ""
+    return in_gsm if len(in_gsm) >= len(in_ucs) and len(in_gsm) > 3 else in_ucs or in_gsm
+
+
+def _capacity(limit: int, encoding: Encoding) -> int:
+    single, part = _SIZES[encoding]
+    return single if limit <= 1 else part * limit
+
+
+def _shortened(text: str, ellipsis: str, limit: int, encoding: Encoding) -> str:
+    """The longest beginning of ``text`` that fits with the ellipsis; at a word's end when one is near."""
+    room = _capacity(limit, encoding)
+    shorter = text[:room]
+    while shorter:
+        candidate = shorter.rstrip() + ellipsis
+        if count(candidate).segments <= limit:
+            return _at_word(shorter, text).rstrip() + ellipsis
+        shorter = shorter[:-1]
+    return ellipsis
+
+
+def _at_word(shorter: str, text: str) -> str:
+    """``shorter`` without a word cut in half, unless that would cost more than 20 characters."""
+    if text[len(shorter) : len(shorter) + 1].isspace() or shorter == text:
+        return shorter
+    blank = max(shorter.rfind(" "), shorter.rfind("\n"))
+    return shorter[:blank] if blank >= max(1, len(shorter) - 20) else shorter
+
+
+def _ends(text: str, encoding: Encoding) -> list[int]:
+    """The offset at which each part of a text in several parts ends."""
+    _, part = _SIZES[encoding]
+    ends, used = [], 0
+    for position, character in enumerate(text):
+        size = units_of(character, encoding)
+        if used + size > part:
+            ends.append(position)
+            used = 0
+        used += size
+    ends.append(len(text))
+    return ends
