@@ -53,7 +53,8 @@ class ReportRule:
 class SenderRule:
     """One entry of the allowlist. It holds when one pattern matches the From and one proof holds.
 
-    ``match`` patterns are lower-case: ``a@b``, ``*@b`` or ``*@*.b``. ``index`` is its place in the file, from 0.
+    ``match`` patterns are lower-case: ``a@b``, ``*@b`` or ``*@*.b``. ``index`` is its place in the file,
+    from 0.
     """
 
     index: int

@@ -1,0 +1,86 @@
+"""What a decision is made from and what it is: client, envelope, accept or refuse, as frozen values."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bridge.rules import Mode, OnUnknown, Proof, ReportRule
+
+# Field order of an SMTP answer: "550 5.7.1 text".
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A refusal as SMTP speaks it. ``text`` is one ASCII line built from constants and checked values."""
+
+    code: int
+    status: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.status} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is connected: ``address`` is an IP; ``user`` the SMTP user proven by AUTH, lower-case, or None."""
+
+    address: str
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the SMTP conversation said. ``recipients`` are the accepted addresses in order, as written."""
+
+    client: Client
+    sender: str | None
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail to be stored. ``sender`` is the proven identity, ``proof`` how it was proven.
+
+    ``header_message_id`` is the mail's Message-ID with its angle brackets, or None; ``references`` the chain
+    that our answers continue. ``rule`` is the index of the sender rule. ``cut`` names what was cut from it.
+    """
+
+    sender: str
+    proof: Proof | Literal["operator"]
+    rule: int
+    client: str
+    subject: str
+    header_message_id: str | None
+    references: tuple[str, ...]
+    brand: str
+    reports: ReportRule
+    size: int
+    cut: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewSms:
+    """One SMS to be stored. ``refused`` is the reason when this number was refused, else empty.
+
+    ``recipient`` is the address it was asked for under (an alias, or the number as written).
+    """
+
+    number: str
+    recipient: str
+    text: str
+    encoding: str
+    segments: int
+    account: str
+    mode: Mode
+    on_unknown: OnUnknown
+    expire_after_ms: int
+    refused: str = ""
+    resubmit_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """A mail that is taken: what to store. At least one SMS of ``sms`` is not refused."""
+
+    mail: NewMail
+    sms: tuple[NewSms, ...]
