@@ -2,7 +2,6 @@
 
 Pure: ``now`` and ``jitter`` (0 ≤ jitter < 1) are arguments. `Account` is the circuit of one Sender/Token
 pair: five unclear answers in a row open it, a refusal of the account stops it, probes close it again.
-
 """
 
 from dataclasses import dataclass, replace

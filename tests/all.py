@@ -1,0 +1,16 @@
+"""Run every test, in parallel, with the coverage gate: ``python -m tests.all [pytest options]``."""
+
+import os
+import subprocess
+import sys
+
+
+def main() -> int:
+    workers = str(min(max(os.cpu_count() or 2, 2), 8))
+    command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile"]
+    command += ["--cov", "--cov-report=term"]
+    return subprocess.run([*command, *sys.argv[1:]], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
