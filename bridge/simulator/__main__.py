@@ -1,0 +1,7 @@
+"""``python -m bridge.simulator``."""
+
+import sys
+
+from bridge.simulator.command import main
+
+sys.exit(main(sys.argv[1:]))
