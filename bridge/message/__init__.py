@@ -1,4 +1,5 @@
-"""The step "message": the bytes of a mail become an `InboundMail`, a frozen value bounded in depth, parts and size.
+"""The step "message": the bytes of a mail become an `InboundMail`, a frozen value bounded in depth, parts and
+size.
 
 Knows RFC 5322 and MIME alone; it must not know rules, numbers or how an SMS text is made of the mail.
 """

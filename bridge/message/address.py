@@ -39,7 +39,9 @@ class _Unreadable(Exception):
 
 
 def single(value: bytes) -> str:
-    """The one plain address of a From field, its domain in lower case. Raises `MailError` for anything else."""
+    """The one plain address of a From field, its domain in lower case. Raises `MailError` for anything
+    else.
+    """
     text = value.decode("latin-1")
     if _CONTROL.search(text):
         raise MailError("the From field holds control characters")

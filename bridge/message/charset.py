@@ -1,6 +1,8 @@
-"""Bytes to text for any honest charset label. Never raises, and never runs a codec that makes markup of ASCII.
+"""Bytes to text for any honest charset label. Never raises, and never runs a codec that makes markup of
+ASCII.
 
-Labels are read as the WHATWG Encoding Standard reads them: a label names the superset that clients really send.
+Labels are read as the WHATWG Encoding Standard reads them: a label names the superset that clients really
+send.
 """
 
 import codecs
@@ -54,9 +56,13 @@ _ALIASES = {
 }
 # These turn plain ASCII into other text, hide markup, or are no charsets of text at all.
 _REFUSED = frozenset(
-    "utf_7 unicode_escape raw_unicode_escape unicode_internal idna punycode undefined rot_13 hex_codec"
-    " base64_codec bz2_codec quopri_codec uu_codec zlib_codec mbcs oem charmap palmos".split()
-)
+    {
+        "utf_7", "unicode_escape", "raw_unicode_escape", "unicode_internal", "idna", "punycode", "undefined",
+        "rot_13", "hex_codec", "base64_codec", "bz2_codec", "quopri_codec", "uu_codec", "zlib_codec", "mbcs",
+        "oem",
+        "charmap",
+    }
+)  # fmt: skip
 _EBCDIC = re.compile(r"cp(?:037|273|424|500|875|1026|1140)")
 _KNOWN = frozenset(aliases.values()) | {
     "utf_8", "koi8_r", "koi8_u", "koi8_t", "gb18030", "cp874", "cp1006", "mac_centeuro", "big5hkscs", "cp720",
@@ -65,7 +71,9 @@ _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1
 
 
 def decode(data: bytes, label: str) -> str:
-    """The text of ``data``, which the mail calls ``label`` ("" when it says nothing). NULs and BOMs are dropped."""
+    """The text of ``data``, which the mail calls ``label`` ("" when it says nothing). NULs and BOMs are
+    dropped.
+    """
     text = _by_mark(data)
     if text is None:
         text = _by_label(data, codec_of(label))
@@ -125,7 +133,9 @@ def _utf16(data: bytes, codec: str) -> str:
 
 
 def _western(data: bytes, codec: str) -> str:
-    """UTF-8 where it fits, whatever the label says; else Windows-1252, the usual truth behind a wrong label."""
+    """UTF-8 where it fits, whatever the label says; else Windows-1252, the usual truth behind a wrong
+    label.
+    """
     if not codec and b"\x1b$" in data:
         return data.decode("iso2022_jp_ext", "replace")
     try:

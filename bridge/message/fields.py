@@ -72,7 +72,9 @@ def _encoded_word(match: re.Match[str]) -> tuple[str, bytes]:
 
 
 def _joined(pending: list[tuple[str, bytes]]) -> str:
-    """The text of neighbouring words; those of one charset are joined first, as they may split a character."""
+    """The text of neighbouring words; those of one charset are joined first, as they may split a
+    character.
+    """
     runs: list[tuple[str, list[bytes]]] = []
     for label, octets in pending:
         if not runs or runs[-1][0] != label:

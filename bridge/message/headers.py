@@ -52,7 +52,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One header field: its lower-case name, its unfolded raw value, and whether blanks stood before the colon."""
+    """One header field: its lower-case name, its unfolded raw value, and whether blanks stood before the
+    colon.
+    """
 
     name: str
     value: bytes

@@ -1,7 +1,8 @@
-"""The MIME tree of a mail walked once, as spans of the raw bytes, and the texts that a reader would see taken out.
+"""The MIME tree of a mail walked once, as spans of the raw bytes, and the texts that a reader would see taken
+out.
 
-Owns the caps on depth, parts and text. Parts that are not text are read past and never copied.
-Source: RFC 2045, 2046, 2183; the shapes of real clients, which follow them loosely.
+Owns the caps on depth, parts and text. Parts that are not text are read past and never copied. Source: RFC
+2045, 2046, 2183; the shapes of real clients, which follow them loosely.
 """
 
 import html
@@ -28,8 +29,13 @@ _OPAQUE = (
     "the mail is signed in a form that hides its text; send it without S/MIME, or with a clear signature"
 )
 _REPORTS = frozenset(
-    {"multipart/report", "message/delivery-status", "message/disposition-notification", "message/global-delivery-status"}
-)  # fmt: skip
+    {
+        "multipart/report",
+        "message/delivery-status",
+        "message/global-delivery-status",
+        "message/disposition-notification",
+    }
+)
 _PLAIN_TYPES = frozenset(
     {"text/plain", "text/markdown", "text/x-markdown", "text/enriched", "text/unknown", "text/text"}
 )
@@ -51,7 +57,9 @@ class Part:
 
 @dataclass(slots=True)
 class Texts:
-    """The readable texts of (a part of) a mail: pairs of plain and HTML text, in order; ``named`` ones have a file name."""
+    """The readable texts of (a part of) a mail: pairs of plain and HTML text, in order; ``named`` ones
+    have a file name.
+    """
 
     blocks: list[Block] = field(default_factory=list)
     named: list[Block] = field(default_factory=list)
@@ -85,7 +93,9 @@ class Walk:
         self.truncated = False
 
     def texts(self, head: Head) -> Texts:
-        """The texts of the mail whose header is ``head``. Raises `MailError` over a cap or when it is encrypted."""
+        """The texts of the mail whose header is ``head``. Raises `MailError` over a cap or when it is
+        encrypted.
+        """
         root = self._part(head, len(self._raw), "text/plain")
         self.is_report = root.kind.kind in _REPORTS
         found = self._collect(root, 0)
@@ -211,6 +221,8 @@ def _one_of_each(found: Texts) -> list[Block]:
 
 
 def _without_commands(text: str) -> str:
-    """text/enriched (RFC 1896) without its commands: ``<bold>`` goes, ``<<`` is ``<``, single line ends are blanks."""
+    """text/enriched (RFC 1896) without its commands: ``<bold>`` goes, ``<<`` is ``<``, single line ends
+    are blanks.
+    """
     text = re.sub(r"<param>[^<]{0,200}</param>|<(?!<)/?[A-Za-z-]{0,60}>", "", text.replace("<<", "\0"))
     return re.sub(r"\n(\n*)", lambda match: match[1] or " ", text).replace("\0", "<")

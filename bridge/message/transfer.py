@@ -63,7 +63,9 @@ def _piece(octets: bytes) -> bytes:
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
-    """The paragraphs of a format=flowed text: soft line breaks joined, stuffed blanks removed (RFC 3676, 4.1)."""
+    """The paragraphs of a format=flowed text: soft line breaks joined, stuffed blanks removed (RFC 3676,
+    4.1).
+    """
     paragraphs: list[str] = []
     pieces: list[str] = []
     depth_before = 0

@@ -1,4 +1,5 @@
-"""The step "text": the texts and subject of a mail become the exact text of an SMS, with its segments and its cuts.
+"""The step "text": the texts and subject of a mail become the exact text of an SMS, with its segments and its
+cuts.
 
 Owns extraction, cutting, folding and counting. It must not know mails' headers, senders' rules or prices.
 """

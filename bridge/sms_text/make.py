@@ -1,12 +1,18 @@
-"""The pipeline from the texts of a mail to the text of an SMS. Decisions come back as values, never as errors."""
+"""The pipeline from the texts of a mail to the text of an SMS. Decisions come back as values, never as
+errors.
+"""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.sms_text import segments, template
+from bridge.sms_text import fold, segments, template
+from bridge.sms_text.body import body_of, says_something
 from bridge.sms_text.segments import Encoding
+
+MAX_COSTLY = 20  # characters that are named one by one
 
 
 class TextRule(Protocol):
@@ -39,7 +45,9 @@ class Costly:
 
 @dataclass(frozen=True, slots=True)
 class SmsText:
-    """The text to send. ``cut`` says, for the sender, everything that was left out; ``folded`` counts replacements."""
+    """The text to send. ``cut`` says, for the sender, everything that was left out; ``folded`` counts
+    replacements.
+    """
 
     text: str
     encoding: Encoding
@@ -75,11 +83,63 @@ def make(
     sender: str = "",
     truncated: bool = False,
 ) -> SmsText | TooLong | Empty:
-    """The text of the SMS that a mail makes under ``rule``, or why there is none."""
-    text = template.render(rule.template, body=(plain or subject).strip(), subject=subject, sender=sender)
-    counted = segments.count(text)
-    if not text:
+    """The text of the SMS that a mail makes under ``rule``, at most ``segments_limit`` parts, or why there is
+    none.
+
+    ``sender`` is for the template alone; ``truncated`` says that the mail's text was longer than was read.
+    """
+    subject = " ".join(fold.clean(subject).split())
+    body = body_of(
+        plain=plain,
+        markup=html,
+        cutting=rule.cut == "auto",
+        disclaimers=rule.disclaimers,
+        stop_marks=rule.stop_marks,
+        subject_stands_in=bool(subject) and rule.subject != "ignore",
+    )
+    chosen = _with_subject(body.text, subject, rule.subject)
+    if not says_something(chosen):
         return Empty()
-    if counted.segments > segments_limit:
-        return TooLong(counted.segments, segments_limit, len(text), counted.encoding)
-    return SmsText(text, counted.encoding, counted.segments)
+    text = template.render(rule.template, body=chosen, subject=subject, sender=sender)
+    folded = fold.fold(fold.clean(text), rule.fold)
+    cut = [*body.cut]
+    if truncated:
+        cut.append("the end of a very long mail")
+    if folded.dropped:
+        cut.append(f"{folded.dropped:,} emoji or symbol{'s' if folded.dropped > 1 else ''}")
+    text = fold.tidy(folded.text)
+    return _fitted(text, folded.replaced, cut, rule, segments_limit) if text else Empty()
+
+
+def _fitted(text: str, replaced: int, cut: list[str], rule: TextRule, limit: int) -> SmsText | TooLong:
+    """The text within the limit: as it is, cut when the rule says so, or refused with the counts."""
+    counted = segments.count(text)
+    if counted.segments > limit and rule.too_long != "cut":
+        return TooLong(counted.segments, limit, len(text), counted.encoding, costly_in(text))
+    if counted.segments > limit:
+        kept = segments.cut_to(text, limit)
+        left_out = len(text) - len(kept.removesuffix("...").removesuffix("…"))
+        cut.append(f"{left_out:,} character{'s' if left_out > 1 else ''} after the limit")
+        text, counted = kept, segments.count(kept)
+    return SmsText(text, counted.encoding, counted.segments, tuple(cut), replaced, costly_in(text))
+
+
+def costly_in(text: str) -> tuple[Costly, ...]:
+    """The characters that force UCS-2, or in a GSM-7 text those that count double; the first 20 of them."""
+    in_gsm = segments.encoding_of(text) == "gsm7"
+    found: list[Costly] = []
+    for position, character in enumerate(text):
+        if (character in segments.GSM_EXTENDED) if in_gsm else (character not in segments.GSM):
+            found.append(Costly(position, character, unicodedata.name(character, f"U+{ord(character):04X}")))
+            if len(found) == MAX_COSTLY:
+                break
+    return tuple(found)
+
+
+def _with_subject(body: str, subject: str, how: str) -> str:
+    """Body and subject as the rule wants them: ``auto`` takes the subject only when the body is empty."""
+    if how == "only":
+        return subject
+    if how == "first":
+        return f"{subject}\n{body}".strip() if subject else body
+    return body if says_something(body) or how == "ignore" else subject

@@ -1,6 +1,7 @@
 """How many billed parts a text takes, and where it splits (3GPP TS 23.038 and 23.040).
 
-GSM-7: 160 septets in one part, 153 in each of several; UCS-2: 70 and 67 UTF-16 units. Only counts: folds nothing.
+GSM-7: 160 septets in one part, 153 in each of several; UCS-2: 70 and 67 UTF-16 units. Only counts: folds
+nothing.
 """
 
 import re
@@ -15,9 +16,11 @@ GSM_BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_EXTENDED = frozenset("\f^{}\\[~]|€")  # 6.2.1.1: an escape before each, so two septets
+GSM = GSM_BASIC | GSM_EXTENDED
 
 _SIZES: dict[Encoding, tuple[int, int]] = {"gsm7": (160, 153), "ucs2": (70, 67)}
-_NOT_GSM = re.compile("[^" + re.escape("".join(sorted(GSM_BASIC | GSM_EXTENDED))) + "]")
+_NOT_GSM = re.compile("[^" + re.escape("".join(sorted(GSM))) + "]")
+_CLINGS = re.compile("[\u0300-\u036f\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 _EXTENDED = re.compile("[" + re.escape("".join(sorted(GSM_EXTENDED))) + "]")
 
 
@@ -49,10 +52,12 @@ def count(text: str) -> Count:
         units = len(text) + len(_EXTENDED.findall(text))
     else:
         units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    single, _ = _SIZES[encoding]
+    single, part = _SIZES[encoding]
     if units <= single:
         return Count(encoding, units, min(1, units))
-    return Count(encoding, units, len(_ends(text, encoding)))
+    if units == len(text):  # no pair that must stay together
+        return Count(encoding, units, -(-units // part))
+    return Count(encoding, units, len(_ends(text, encoding, part)))
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -60,7 +65,7 @@ def split(text: str) -> tuple[str, ...]:
     counted = count(text)
     if counted.segments <= 1:
         return (text,) if text else ()
-    ends = _ends(text, counted.encoding)
+    ends = _ends(text, counted.encoding, _SIZES[counted.encoding][1])
     return tuple(text[start:end] for start, end in zip([0, *ends], ends, strict=False))
 
 
@@ -79,21 +84,27 @@ def cut_to(text: str, limit: int) -> str:
     return in_gsm if len(in_gsm) >= len(in_ucs) and len(in_gsm) > 3 else in_ucs or in_gsm
 
 
-def _capacity(limit: int, encoding: Encoding) -> int:
-    single, part = _SIZES[encoding]
-    return single if limit <= 1 else part * limit
-
-
 def _shortened(text: str, ellipsis: str, limit: int, encoding: Encoding) -> str:
     """The longest beginning of ``text`` that fits with the ellipsis; at a word's end when one is near."""
-    room = _capacity(limit, encoding)
-    shorter = text[:room]
-    while shorter:
-        candidate = shorter.rstrip() + ellipsis
-        if count(candidate).segments <= limit:
-            return _at_word(shorter, text).rstrip() + ellipsis
-        shorter = shorter[:-1]
-    return ellipsis
+    end = _fitting(text, limit, encoding)
+    while end > 0 and not (_whole(text, end) and count(text[:end].rstrip() + ellipsis).segments <= limit):
+        end -= 1
+    return _at_word(text[:end], text).rstrip() + ellipsis
+
+
+def _fitting(text: str, limit: int, encoding: Encoding) -> int:
+    """How many characters of ``text`` fit in ``limit`` parts."""
+    single, part = _SIZES[encoding]
+    sample = text[: max(single, part * limit)]
+    if limit <= 1:
+        return _ends(sample, encoding, single)[0]
+    return _ends(sample, encoding, part)[:limit][-1]
+
+
+def _whole(text: str, end: int) -> bool:
+    """Whether cutting at ``end`` leaves what a reader calls one character whole (accents, joined emoji)."""
+    after = text[end : end + 1]
+    return not after or not (_CLINGS.match(after) or text[end - 1] == "\u200d")
 
 
 def _at_word(shorter: str, text: str) -> str:
@@ -104,9 +115,8 @@ def _at_word(shorter: str, text: str) -> str:
     return shorter[:blank] if blank >= max(1, len(shorter) - 20) else shorter
 
 
-def _ends(text: str, encoding: Encoding) -> list[int]:
-    """The offset at which each part of a text in several parts ends."""
-    _, part = _SIZES[encoding]
+def _ends(text: str, encoding: Encoding, part: int) -> list[int]:
+    """The offset at which each part of ``part`` units ends."""
     ends, used = [], 0
     for position, character in enumerate(text):
         size = units_of(character, encoding)

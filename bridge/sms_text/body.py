@@ -1,0 +1,119 @@
+"""The body a reader would call "what was written": plain text or HTML chosen, stop marks obeyed, cuts made
+or undone.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from bridge.sms_text import cut, fold, html
+from bridge.sms_text.cut import Rest
+from bridge.sms_text.marks import SIGNATURE
+
+_STUB = re.compile(
+    r"mime[- ](?:format|version|compliant|capable|encoded)|multi-?part message"
+    r"|html[- ](?:format|version|mail|e-?mail|message|compatible|capable|enabled)"
+    r"|(?:view|read|display|see) (?:this|the) (?:e-?mail|message|newsletter|page)|enable html|version html"
+    r"|(?:does not|doesn['’]t|cannot|not able to) (?:support|display|read|show) html"
+    r"|html[- ](?:fähig|darstell|ansicht|nachricht)|im browser|en línea"
+    r"|no (?:plain )?text (?:version|body)|text version not available|not available in (?:plain )?text",
+    re.IGNORECASE,
+)
+_MAX_STUB = 400  # characters: a longer text says something of its own
+_MARKUP = re.compile(
+    r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html|head|body|table|div|p|font|center|meta)\b",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"https?://\S+")
+
+
+def body_of(
+    *,
+    plain: str | None,
+    markup: str | None,
+    cutting: bool,
+    disclaimers: Sequence[re.Pattern[str]],
+    stop_marks: Sequence[str],
+    subject_stands_in: bool,
+) -> Rest:
+    """The body of a mail as clean text, with the names of its cuts; empty when it says nothing.
+
+    Cutting history is undone when it would leave nothing (a forwarded mail). So is cutting a signature,
+    unless ``subject_stands_in``: then a body that is all signature counts as empty.
+    """
+    rest = Rest("")
+    for source, is_markup in _sources(plain, markup):
+        for rest in _readings(source, is_markup, cutting):
+            rest = _stopped(rest, stop_marks)
+            if cutting:
+                rest = _cut(rest, disclaimers, undo=not subject_stands_in)
+            if says_something(rest.text):
+                return Rest(fold.tidy(rest.text), rest.cut)
+            if subject_stands_in and rest.cut == (SIGNATURE,):
+                break
+    return Rest("", rest.cut)
+
+
+def says_something(text: str) -> bool:
+    """Whether a text holds anything but blanks, lines and quote marks; a lone emoji or "?" is an answer."""
+    return any(not character.isspace() and character not in ">|-_=*" for character in text)
+
+
+def _sources(plain: str | None, markup: str | None) -> Iterator[tuple[str, bool]]:
+    """The forms of the body, best first, each with whether it is HTML."""
+    if plain is not None and markup is None and is_markup(plain):
+        plain, markup = None, plain
+    stub = plain is None or is_stub(plain)
+    if plain is not None and not stub:
+        yield plain, False
+    if markup is not None:
+        yield markup, True
+    if plain is not None and stub:
+        yield plain, False
+
+
+def is_stub(plain: str) -> bool:
+    """Whether a plain text is empty or only says that the mail is to be read as HTML."""
+    text = _URL.sub("", plain[: 20 * _MAX_STUB]).strip()
+    if not says_something(text):
+        return True
+    return len(text) <= _MAX_STUB and _STUB.search(text) is not None
+
+
+def is_markup(plain: str) -> bool:
+    """Whether a "plain" text is HTML: some panels and old programs label it wrongly."""
+    return _MARKUP.match(plain) is not None and "</" in plain
+
+
+def _readings(source: str, is_markup: bool, cutting: bool) -> Iterator[Rest]:
+    """The clean text of one form: of HTML first without what the client marked, then, if need be, with it."""
+    if not is_markup:
+        yield Rest(fold.clean(source))
+        return
+    page = html.to_text(source, cut=cutting)
+    yield Rest(fold.clean(page.text), page.cut)
+    if page.cut:
+        yield Rest(fold.clean(html.to_text(source, cut=False).text))
+
+
+def _stopped(rest: Rest, stop_marks: Sequence[str]) -> Rest:
+    """The text before the first stop mark."""
+    found = [(rest.text.find(mark), mark) for mark in stop_marks if mark and mark in rest.text]
+    if not found:
+        return rest
+    position, mark = min(found)
+    note = (f"text after {mark}",) if says_something(rest.text[position + len(mark) :]) else ()
+    return Rest(rest.text[:position], (*rest.cut, *note))
+
+
+def _cut(rest: Rest, disclaimers: Sequence[re.Pattern[str]], *, undo: bool) -> Rest:
+    tidied = cut.tidied(rest.text)
+    current = _or_undone(tidied, cut.without_history(tidied.text), undo=True)
+    current = _or_undone(current, cut.without_signature(current.text), undo=undo)
+    current = _or_undone(current, cut.without_small_print(current.text, disclaimers), undo=undo)
+    return Rest(current.text, tuple(dict.fromkeys((*rest.cut, *current.cut))))
+
+
+def _or_undone(before: Rest, after: Rest, *, undo: bool) -> Rest:
+    if undo and not says_something(after.text) and says_something(before.text):
+        return before
+    return Rest(after.text, (*before.cut, *after.cut))
