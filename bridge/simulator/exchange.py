@@ -97,9 +97,11 @@ class Exchange:
         """Say nothing until the client leaves, the time is over or the server closes; then hang up."""
         gone = asyncio.ensure_future(self._gone())
         closing = asyncio.ensure_future(self._closing.wait())
-        await asyncio.wait((gone, closing), timeout=hold_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        closing.cancel()
+        try:
+            await asyncio.wait((gone, closing), timeout=hold_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            closing.cancel()
         await self.hang_up()
 
     async def hang_up(self) -> None:

@@ -103,20 +103,15 @@ class Page:
             yield b"retry: 30000\n\n"
 
     async def _messages(self, watcher: Watcher) -> AsyncIterator[bytes]:
-        while not self._vendor.closing.is_set():
-            if not await self._something_new(watcher):
+        while True:
+            try:
+                await asyncio.wait_for(watcher.changed.wait(), PING_S)
+            except TimeoutError:
                 yield b": still here\n\n"
                 continue
             if self._vendor.closing.is_set():
                 return
             yield self._news(await watcher.take())
-
-    async def _something_new(self, watcher: Watcher) -> bool:
-        waits = [asyncio.ensure_future(event.wait()) for event in (watcher.changed, self._vendor.closing)]
-        done, pending = await asyncio.wait(waits, timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
-        for wait in pending:
-            wait.cancel()
-        return bool(done)
 
     def _news(self, numbers: list[str] | None) -> bytes:
         threads = self._vendor.books.threads

@@ -144,7 +144,7 @@ async def running(settings: Settings) -> AsyncIterator[Simulator]:
         await server.listening.wait()
         yield Simulator(vendor, host, port)
     finally:
-        vendor.closing.set()
+        vendor.close()
         for task in tasks[1:]:
             task.cancel()
         for task in tasks:

@@ -121,6 +121,11 @@ class Vendor:
         self.poster.forget()
         self.changes.touch_all()
 
+    def close(self) -> None:
+        """Let go of everybody who waits: held requests, open pages."""
+        self.closing.set()
+        self.changes.touch_all()
+
     def _repeats(self, sms: Sms, now: int) -> bool:
         window = self.settings.duplicate_window_ms
         return self.books.repeats(sms.account.lower(), sms.number, sms.text, now, window)
