@@ -6,6 +6,7 @@ whose fault it is and whether trying again can help.
     BridgeError
     ├── ConfigError        the operator's: a configuration that cannot be honoured (exit 78)
     ├── MailError          the client's: a mail that cannot be read; never again (550)
+    ├── RenderError        ours or a brand's: a mail of ours that cannot be made safely; dead, with an alarm
     ├── EventError         the vendor's or a forger's: a webhook that cannot be read (400)
     └── StoreError         ours: the database is full, locked, read-only or gone; later (451, 503)
         └── PartBusy       another process already runs this part on this database
@@ -22,6 +23,10 @@ class ConfigError(BridgeError):
 
 class MailError(BridgeError):
     """A mail that cannot be read. ``str()`` is one ASCII sentence fit for an SMTP answer."""
+
+
+class RenderError(BridgeError):
+    """A mail of ours that cannot be made safely. ``str()`` holds nothing of its content."""
 
 
 class EventError(BridgeError):
