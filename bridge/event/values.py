@@ -1,8 +1,4 @@
-"""What the vendor says about an SMS, whichever way it came: one value for webhook, poll and vendor mail.
-
-Pure. It knows the vendor's words (result words, status words) and what each means; it does not know HTTP,
-JSON or XML, nor what the news does to an SMS (that is the table in `sms`).
-"""
+"""One piece of news from the vendor, as a frozen value: the other files make it, `store` applies it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
