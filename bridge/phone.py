@@ -112,6 +112,17 @@ def example(region: str, *, national: bool = True) -> str:
     return _digits(phonenumbers.format_number(found, PhoneNumberFormat.NATIONAL))
 
 
+def region_of(prefix: str) -> str:
+    """The main region of an E.164 prefix (``+614`` is AU); empty when its country code is not known."""
+    for length in (1, 2, 3):  # country codes are prefix-free
+        code = prefix[1 : 1 + length]
+        if len(code) == length and code.isdigit():
+            region = phonenumbers.region_code_for_country_code(int(code))
+            if region not in ("ZZ", "001"):
+                return region
+    return ""
+
+
 def allowed(
     number: Number,
     allow: Iterable[str],

@@ -1,1 +1,41 @@
-"""From mail to decision: who is the sender, may they, which numbers, which text. Pure."""
+"""From mail to decision: who is the sender, may they, which numbers, which text. Pure.
+
+`candidates` and `at_rcpt` answer during the SMTP conversation, `decide` after DATA, `taken` words the 250;
+`by_hand` is an operator's send through the same policy, `explain` tells how a decision came about.
+"""
+
+from bridge.decide.answers import taken, unreadable
+from bridge.decide.decision import decide
+from bridge.decide.explanation import Explanation, explain
+from bridge.decide.hand import by_hand
+from bridge.decide.recipient import at_rcpt
+from bridge.decide.sender import candidates
+from bridge.decide.values import (
+    Accept,
+    Client,
+    Envelope,
+    NewMail,
+    NewSms,
+    Refuse,
+    Special,
+    Target,
+)
+
+__all__ = [
+    "Accept",
+    "Client",
+    "Envelope",
+    "Explanation",
+    "NewMail",
+    "NewSms",
+    "Refuse",
+    "Special",
+    "Target",
+    "at_rcpt",
+    "by_hand",
+    "candidates",
+    "decide",
+    "explain",
+    "taken",
+    "unreadable",
+]

@@ -38,11 +38,29 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A recipient that means phones: one number in E.164, or those of an alias."""
+
+    address: str
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A recipient of ours that makes no SMS. ``key`` is that of ``reply+<key>@`` or ``bounce+<key>@``."""
+
+    kind: Literal["postmaster", "reply", "bounce"]
+    address: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewMail:
     """A mail to be stored. ``sender`` is the proven identity, ``proof`` how it was proven.
 
     ``header_message_id`` is the mail's Message-ID with its angle brackets, or None; ``references`` the chain
-    that our answers continue. ``rule`` is the index of the sender rule. ``cut`` names what was cut from it.
+    that our answers continue. ``rule`` is the index of the sender rule, -1 when an
+    operator sent without one. ``cut`` names what was cut from the text.
     """
 
     sender: str

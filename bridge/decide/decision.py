@@ -1,0 +1,135 @@
+"""`decide`: one mail, read and with its recipients, becomes `Accept` or `Refuse`. The step after DATA.
+
+It decides in this order: loops, sender, numbers, text. Each step is a function that `explain` asks again.
+"""
+
+from collections.abc import Sequence
+
+from bridge.decide import answers
+from bridge.decide.loop import loop_reason
+from bridge.decide.recipient import distinct, numbers_of, refused_by
+from bridge.decide.sender import Proven, candidates, identity_of, prove
+from bridge.decide.values import Accept, Envelope, NewMail, NewSms, Refuse, Target
+from bridge.message import InboundMail
+from bridge.rules import Policy, SenderRule
+from bridge.sms_text import Empty, SmsText, TooLong, make
+
+MAX_REFERENCES = 20  # message ids: a thread's first and its latest ones; RFC 5322, 3.6.4 sets no limit
+
+NO_IDENTITY = "the mail has no From, and no envelope sender or user address to stand for it"
+
+
+def decide(
+    policy: Policy,
+    mail: InboundMail,
+    envelope: Envelope,
+    targets: Sequence[Target],
+    size: int,
+    our_instance: str,
+) -> Accept | Refuse:
+    """The mail with its SMS to store, or the answer that refuses it for all its recipients.
+
+    ``targets`` are what `at_rcpt` accepted, ``size`` the mail's octets, ``our_instance`` our mails' mark.
+    """
+    proven = sender_of(policy, mail, envelope, our_instance)
+    if isinstance(proven, Refuse):
+        return proven
+    rule = proven.rule
+    checked = check_numbers(policy, rule, targets)
+    if isinstance(checked, Refuse):
+        return checked
+    text = text_of(mail, proven)
+    if not isinstance(text, SmsText):
+        return answers.empty() if isinstance(text, Empty) else answers.too_long(text)
+    return Accept(
+        mail=_new_mail(mail, envelope, proven, size, text.cut),
+        sms=tuple(
+            new_sms(policy, rule, number, address, text, reason) for number, address, reason in checked
+        ),
+    )
+
+
+def sender_of(policy: Policy, mail: InboundMail, envelope: Envelope, our_instance: str) -> Proven | Refuse:
+    """Who sent the mail, proven, or the refusal: a loop, no clear sender, not on the list, not proven."""
+    known = bool(candidates(policy, envelope.client))
+    loop = loop_reason(mail, null_sender=not envelope.sender, known=known, our_instance=our_instance)
+    if loop:
+        return answers.refuse(550, "5.7.1", loop)
+    identity = identity_of(mail, envelope) if known or mail.from_address else None
+    if identity is None:
+        return answers.unreadable(NO_IDENTITY)
+    return prove(policy, envelope.client, identity)
+
+
+def check_numbers(
+    policy: Policy, rule: SenderRule | None, targets: Sequence[Target]
+) -> list[tuple[str, str, str]] | Refuse:
+    """``(number, address, reason)`` for each number once, reason empty for a good one.
+
+    A refusal when there are too many for the rule, or none is good.
+    """
+    checked = [(number, address, reason_for(policy, rule, number)) for number, address in distinct(targets)]
+    if not checked:
+        return answers.refuse(554, "5.5.1", "the mail has no recipient that is a number")
+    if rule and len(checked) > rule.limits.recipients:
+        return answers.too_many(rule.limits.recipients)
+    if all(reason for _, _, reason in checked):
+        return answers.all_refused(checked[0][2], len(checked))
+    return checked
+
+
+def text_of(mail: InboundMail, proven: Proven) -> SmsText | TooLong | Empty:
+    """The text of the SMS that the mail makes under its sender's rule."""
+    return make(
+        plain=mail.plain,
+        html=mail.html,
+        subject=mail.subject,
+        rule=proven.rule.text,
+        segments_limit=proven.rule.limits.segments,
+        sender=proven.identity,
+        truncated=mail.truncated,
+    )
+
+
+def new_sms(
+    policy: Policy, rule: SenderRule | None, number: str, address: str, text: SmsText, reason: str
+) -> NewSms:
+    """One SMS to store; without a rule it goes over the default account and is held when unsure."""
+    return NewSms(
+        number=number,
+        recipient=address,
+        text=text.text,
+        encoding=text.encoding,
+        segments=text.segments,
+        account=rule.account if rule else "default",
+        mode=rule.mode if rule else "live",
+        on_unknown=rule.on_unknown if rule else "hold",
+        expire_after_ms=policy.expire_after_ms,
+        refused=reason,
+    )
+
+
+def reason_for(policy: Policy, rule: SenderRule | None, number: str) -> str:
+    """Why a number in E.164 may not be sent to under ``rule``, or an empty text."""
+    found = numbers_of(policy, number)
+    return (refused_by(policy, rule, found[0]) or "") if found else "this is no phone number"
+
+
+def _new_mail(
+    mail: InboundMail, envelope: Envelope, proven: Proven, size: int, cut: tuple[str, ...]
+) -> NewMail:
+    ids = (*mail.references, mail.message_id) if mail.message_id else mail.references
+    chain = tuple(dict.fromkeys(ids))
+    return NewMail(
+        sender=proven.identity,
+        proof=proven.proof,
+        rule=proven.rule.index,
+        client=envelope.client.address,
+        subject=mail.subject,
+        header_message_id=mail.message_id,
+        references=(*chain[:1], *chain[1:][1 - MAX_REFERENCES :]),
+        brand=proven.rule.brand,
+        reports=proven.rule.reports,
+        size=size,
+        cut=cut,
+    )

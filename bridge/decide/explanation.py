@@ -1,0 +1,159 @@
+"""`explain`: the decision on a mail and how it came about, for an operator; it asks what `decide` asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge.decide.answers import taken
+from bridge.decide.decision import decide, reason_for, sender_of, text_of
+from bridge.decide.recipient import at_rcpt, distinct
+from bridge.decide.sender import Proven, candidates, identity_of, matches, proof_of
+from bridge.decide.values import Accept, Client, Envelope, Refuse, Special, Target
+from bridge.message import InboundMail
+from bridge.rules import Policy, Proof, SenderRule
+from bridge.sms_text import Empty, SmsText, TooLong
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTried:
+    """One rule of the allowlist: did its address match, was it proven, and if it does not hold, why not."""
+
+    rule: SenderRule
+    matches: bool
+    proof: Proof | None
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRead:
+    """One recipient: what it was read as, or the answer at RCPT that refused it."""
+
+    address: str
+    read: Target | Special | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTried:
+    """One number: why it is refused under the rule, or empty, and its cost in ten-thousandths."""
+
+    number: str
+    address: str
+    refused: str
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything `smsbridge explain` shows. ``text`` and ``numbers`` need a proven sender.
+
+    ``cost`` is that of all numbers that would be sent to, in ten-thousandths of the vendor's currency.
+    """
+
+    identity: str | None
+    proven: Proven | Refuse
+    rules: tuple[RuleTried, ...]
+    recipients: tuple[RecipientRead, ...]
+    text: SmsText | TooLong | Empty | None
+    numbers: tuple[NumberTried, ...]
+    cost: int
+    decision: Accept | Refuse | Special
+    answer: str
+
+
+def explain(
+    policy: Policy, mail: InboundMail, envelope: Envelope, size: int, our_instance: str
+) -> Explanation:
+    """How the mail would be decided if ``envelope.client`` sent it to ``envelope.recipients`` now."""
+    read = _recipients(policy, envelope)
+    proven = sender_of(policy, mail, envelope, our_instance)
+    text = text_of(mail, proven) if isinstance(proven, Proven) else None
+    segments = text.segments if isinstance(text, SmsText) else 0
+    rule = proven.rule if isinstance(proven, Proven) else None
+    numbers = _numbers(policy, rule, _targets(read), segments) if rule else ()
+    decision = _decision(policy, mail, envelope, read, size, our_instance)
+    identity = identity_of(mail, envelope)
+    return Explanation(
+        identity=identity,
+        proven=proven,
+        rules=tuple(_tried(rule, envelope.client, identity or "") for rule in policy.rules),
+        recipients=read,
+        text=text,
+        numbers=numbers,
+        cost=sum(number.cost for number in numbers if not number.refused),
+        decision=decision,
+        answer=_answer(decision),
+    )
+
+
+def cost_of(policy: Policy, number: str, segments: int) -> int:
+    """The price of one SMS in ten-thousandths: the longest prefix of ``prices`` counts, if any."""
+    best = max((prefix for prefix in policy.prices if number.startswith(prefix)), key=len, default=None)
+    return segments * (policy.price_per_segment if best is None else policy.prices[best])
+
+
+def _recipients(policy: Policy, envelope: Envelope) -> tuple[RecipientRead, ...]:
+    client = envelope.client
+    rules = candidates(policy, client)
+    read: list[RecipientRead] = []
+    targets: list[Target] = []
+    for address in envelope.recipients:
+        found = at_rcpt(policy, client, rules, address, targets)
+        read.append(RecipientRead(address, found))
+        if isinstance(found, Target):
+            targets.append(found)
+    return tuple(read)
+
+
+def _decision(
+    policy: Policy,
+    mail: InboundMail,
+    envelope: Envelope,
+    read: Sequence[RecipientRead],
+    size: int,
+    our_instance: str,
+) -> Accept | Refuse | Special:
+    """What SMTP would say: without any number, what RCPT said first."""
+    targets = _targets(read)
+    if not targets and read:
+        return next(one.read for one in read if not isinstance(one.read, Target))
+    return decide(policy, mail, envelope, targets, size, our_instance)
+
+
+def _targets(read: Sequence[RecipientRead]) -> list[Target]:
+    return [one.read for one in read if isinstance(one.read, Target)]
+
+
+def _tried(rule: SenderRule, client: Client, identity: str) -> RuleTried:
+    if not matches(rule, identity):
+        return RuleTried(rule, False, None, "its addresses do not match")
+    proof = proof_of(rule, client, identity)
+    return RuleTried(rule, True, proof, "" if proof else _unproven(rule, client))
+
+
+def _unproven(rule: SenderRule, client: Client) -> str:
+    """Why no proof of a rule holds: each of its proofs, and what the client showed."""
+    whys = []
+    if "auth" in rule.proof:
+        shown = f"the login {client.user}" if client.user else "no login"
+        wanted = f"one of its users ({', '.join(rule.users)})" if rule.users else "the From address as login"
+        whys.append(f"auth: {shown}, and it wants {wanted}")
+    if "network" in rule.proof:
+        networks = ", ".join(str(network) for network in rule.networks)
+        whys.append(f"network: {client.address or 'no address'} is in none of its networks ({networks})")
+    return "; ".join(whys)
+
+
+def _numbers(
+    policy: Policy, rule: SenderRule, targets: Sequence[Target], segments: int
+) -> tuple[NumberTried, ...]:
+    return tuple(
+        NumberTried(number, address, reason_for(policy, rule, number), cost_of(policy, number, segments))
+        for number, address in distinct(targets)
+    )
+
+
+def _answer(decision: Accept | Refuse | Special) -> str:
+    if isinstance(decision, Refuse):
+        return str(decision)
+    if isinstance(decision, Special):
+        return f"250 2.0.0 taken as {decision.kind}; it makes no SMS"
+    return taken("<mail id>", decision, sum(1 for sms in decision.sms if not sms.refused), 0)

@@ -1,0 +1,123 @@
+"""RCPT: one recipient address becomes numbers, a special address of ours, or a refusal.
+
+Strict on purpose: what could be read as a route to somewhere else (RFC 5321, appendix C) is refused.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from bridge import phone
+from bridge.decide import answers
+from bridge.decide.values import Client, Refuse, Special, Target
+from bridge.phone import Number
+from bridge.rules import Policy, SenderRule
+
+_ADDRESS = re.compile(r"([A-Za-z0-9+_][A-Za-z0-9+._-]{0,63})@([A-Za-z0-9.-]{1,253})", re.ASCII)
+_KEYED = re.compile(r"(reply|bounce)\+([a-z0-9]{8,40})", re.ASCII)
+_ROUTE = re.compile(r"[@%!:]")
+
+
+def at_rcpt(
+    policy: Policy,
+    client: Client,
+    candidates: Sequence[SenderRule],
+    address: str,
+    taken: Sequence[Target] = (),
+) -> Target | Special | Refuse:
+    """What the recipient ``address`` (without angle brackets) is, or why it is refused.
+
+    ``candidates`` are this client's; a number is refused only if all of them refuse it. ``taken`` are the
+    targets already accepted in this transaction: ``limits.recipients`` counts distinct numbers.
+    """
+    special = _special(policy, address)
+    if special:
+        return special
+    read = _ADDRESS.fullmatch(address)
+    if read is None:
+        return _unread(policy, address, bool(candidates), client)
+    local, domain = read[1].lower(), read[2].lower()
+    if domain not in policy.domains:
+        return answers.not_ours(policy)
+    if not candidates:  # before aliases are told apart: a stranger may not probe them
+        return answers.nobody(client.address, client.user)
+    numbers = numbers_of(policy, local)
+    if not numbers:
+        return answers.not_a_number(read[1], f"{working_example(policy)}@{policy.domains[0]}")
+    refused = [_refused_by_all(policy, candidates, number) for number in numbers]
+    if all(refused):
+        return answers.all_refused(refused[0] or "", len(numbers))
+    return _within_limit(Target(address, tuple(n.e164 for n in numbers)), taken, candidates)
+
+
+def numbers_of(policy: Policy, written: str) -> tuple[Number, ...]:
+    """The numbers that an alias or a number as written stands for; none when it is neither."""
+    alias = policy.aliases.get(written.lower())
+    found = (phone.parse(text, policy.region) for text in (alias or (written,)))
+    return tuple(dict.fromkeys(number for number in found if number))
+
+
+def refused_by(policy: Policy, rule: SenderRule | None, number: Number) -> str | None:
+    """Why ``number`` may not be sent to under ``rule`` (None: the global lists alone), or None."""
+    return phone.allowed(
+        number, policy.allow, policy.deny, policy.number_types, rule.prefixes if rule else ()
+    )
+
+
+def distinct(targets: Iterable[Target]) -> Iterator[tuple[str, str]]:
+    """Each number once, with the address that it was first asked for under."""
+    seen: dict[str, str] = {}
+    for target in targets:
+        for number in target.numbers:
+            seen.setdefault(number, target.address)
+    yield from seen.items()
+
+
+def working_example(policy: Policy) -> str:
+    """A number as a local part that the global lists let pass; the shape of one when none is known."""
+    for text in _examples(policy):
+        number = phone.parse(text, policy.region)
+        if number and refused_by(policy, None, number) is None:
+            return text
+    return "<+, country code, number>"
+
+
+def _examples(policy: Policy) -> Iterator[str]:
+    yield phone.example(policy.region)
+    for prefix in policy.allow:
+        yield phone.example(phone.region_of(prefix), national=False)
+
+
+def _special(policy: Policy, address: str) -> Special | None:
+    local, _, domain = address.lower().rpartition("@")
+    if address.lower() == "postmaster":  # RFC 5321, 4.5.1: also without a domain
+        return Special("postmaster", address)
+    if domain not in policy.domains:
+        return None
+    if local == "postmaster":
+        return Special("postmaster", address)
+    keyed = _KEYED.fullmatch(local)
+    if keyed is None:
+        return None
+    return Special("reply" if keyed[1] == "reply" else "bounce", address, keyed[2])
+
+
+def _unread(policy: Policy, address: str, known: bool, client: Client) -> Refuse:
+    """A recipient that is no plain address: a route elsewhere, or a local part we do not take."""
+    local, _, domain = address.rpartition("@")
+    if domain.lower() not in policy.domains or _ROUTE.search(local):
+        return answers.not_ours(policy)
+    if not known:
+        return answers.nobody(client.address, client.user)
+    return answers.not_a_number("", f"{working_example(policy)}@{policy.domains[0]}")
+
+
+def _refused_by_all(policy: Policy, rules: Sequence[SenderRule], number: Number) -> str | None:
+    """The first candidate's reason, when every candidate has one."""
+    reasons = [refused_by(policy, rule, number) for rule in rules]
+    return reasons[0] if all(reasons) else None
+
+
+def _within_limit(target: Target, taken: Sequence[Target], rules: Sequence[SenderRule]) -> Target | Refuse:
+    limit = max(rule.limits.recipients for rule in rules)
+    count = sum(1 for _ in distinct([*taken, target]))
+    return answers.too_many(limit) if count > limit else target
