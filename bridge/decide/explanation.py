@@ -156,4 +156,4 @@ def _answer(decision: Accept | Refuse | Special) -> str:
         return str(decision)
     if isinstance(decision, Special):
         return f"250 2.0.0 taken as {decision.kind}; it makes no SMS"
-    return taken("<mail id>", decision, sum(1 for sms in decision.sms if not sms.refused), 0)
+    return taken("MAIL-ID", decision, sum(1 for sms in decision.sms if not sms.refused), 0)

@@ -13,7 +13,7 @@ from bridge.message import InboundMail
 from bridge.rules import Policy, Proof, SenderRule
 
 _PLAIN = re.compile(
-    r"[A-Za-z0-9!#$&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Za-z:.]{2,50}\])", re.ASCII
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Za-z:.]{2,50}\])", re.ASCII
 )
 _PROOFS: tuple[Proof, ...] = ("auth", "network")
 
@@ -38,10 +38,10 @@ def identity_of(mail: InboundMail, envelope: Envelope) -> str | None:
     Without From it is the envelope sender, else the SMTP user's address: to be asked only for clients
     proven by network or login.
     """
-    for address in (mail.from_address, envelope.sender, envelope.client.user):
-        if address:
-            return address.lower() if _PLAIN.fullmatch(address) else None
-    return None
+    if mail.from_address:
+        return mail.from_address.lower()
+    stand_ins = (envelope.sender or "", envelope.client.user or "")
+    return next((address.lower() for address in stand_ins if _PLAIN.fullmatch(address)), None)
 
 
 def prove(policy: Policy, client: Client, identity: str) -> Proven | Refuse:

@@ -59,8 +59,8 @@ class NewMail:
     """A mail to be stored. ``sender`` is the proven identity, ``proof`` how it was proven.
 
     ``header_message_id`` is the mail's Message-ID with its angle brackets, or None; ``references`` the chain
-    that our answers continue. ``rule`` is the index of the sender rule, -1 when an
-    operator sent without one. ``cut`` names what was cut from the text.
+    that our answers continue. ``rule`` is the index of the sender rule, -1 when an operator
+    sent without one. ``cut`` names what was cut from the text.
     """
 
     sender: str
