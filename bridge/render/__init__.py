@@ -1,0 +1,5 @@
+"""The step "report mail": what we tell becomes a finished mail, in the brand's look, safe in header and body."""
+
+from bridge.render.mail import Rendered, Renderer
+
+__all__ = ["Rendered", "Renderer"]

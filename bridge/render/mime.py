@@ -1,0 +1,67 @@
+"""A mail's octets: header, text and HTML side by side, the logo beside the HTML. All of it 7-bit.
+
+Sources: RFC 2045, 2046, 2387. No part is sent as 8bit: a relay without 8BITMIME would have to rewrite it, and
+that would break our DKIM signature. Knows nothing of what the mail says.
+"""
+
+import binascii
+import hashlib
+import re
+from base64 import encodebytes
+from collections.abc import Sequence
+from typing import Final
+
+from bridge.render import headers
+from bridge.render.headers import Field
+from bridge.render.logo import Logo
+
+_LINE_ENDS: Final = re.compile("\r\n|\r|\n")
+_FROM: Final = re.compile(rb"^From ", re.MULTILINE)  # mailboxes put a ">" before it: a broken signature
+_PLAIN: Final = re.compile(rb"(?:(?!From )[\t -~]{0,900}\r\n)*")
+
+
+def build(fields: Sequence[Field], text: str, html: str, logo: Logo | None) -> bytes:
+    """The finished mail, CRLF, every line at most 998 octets. Raises `RenderError` when it is not as asked."""
+    mark = hashlib.sha256(f"{fields!r}{text}{html}".encode("utf-8", "replace")).hexdigest()[:24]
+    page = _leaf("text/html; charset=utf-8", html)
+    if logo:
+        page = _several("related", f"=_r{mark}", [page, _picture(logo)], '; type="text/html"')
+    both = _several("alternative", f"=_a{mark}", [_leaf("text/plain; charset=utf-8", text), page])
+    names = [name for name, _ in fields]
+    raw = headers.write([*fields, ("MIME-Version", "1.0")]) + both
+    headers.check(raw, [*names, "MIME-Version", "Content-Type"])
+    return raw
+
+
+def _several(subtype: str, boundary: str, parts: Sequence[bytes], more: str = "") -> bytes:
+    """A multipart entity. No line of a part can be the boundary: ``=_`` never stands in encoded text."""
+    head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"{more}\r\n\r\n'.encode()
+    edge = f"--{boundary}".encode()
+    return head + b"".join(edge + b"\r\n" + part for part in parts) + edge + b"--\r\n"
+
+
+def _leaf(content_type: str, content: str) -> bytes:
+    """A text part in the shortest of the transfer encodings that fit it."""
+    octets = _LINE_ENDS.sub("\r\n", content.rstrip("\r\n") + "\n").encode("utf-8", "replace")
+    encoding, body = _encoded(octets)
+    return f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+
+
+def _encoded(octets: bytes) -> tuple[str, bytes]:
+    if _PLAIN.fullmatch(octets) and b"=_" not in octets:
+        return "7bit", octets
+    quoted = _FROM.sub(b"=46rom ", binascii.b2a_qp(octets, istext=True))
+    based = _base64(octets)
+    return ("quoted-printable", quoted) if len(quoted) <= len(based) else ("base64", based)
+
+
+def _picture(logo: Logo) -> bytes:
+    head = (
+        f"Content-Type: {logo.media_type}\r\nContent-Transfer-Encoding: base64\r\n"
+        f'Content-ID: <{logo.cid}>\r\nContent-Disposition: inline; filename="{logo.filename}"\r\n\r\n'
+    )
+    return head.encode() + _base64(logo.octets)
+
+
+def _base64(octets: bytes) -> bytes:
+    return encodebytes(octets).replace(b"\n", b"\r\n")

@@ -1,0 +1,106 @@
+"""What an alarm to the admin says: its facts become a heading, a sentence, what to do, and the bare facts.
+
+Pure. Facts are pairs of words; ``alarm`` names what happened. An alarm we have no words for is shown as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.report import plain
+
+MAX_FACTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The words of one alarm; ``details`` are (label, value), bounded and safe to show once escaped."""
+
+    heading: str
+    sentence: str
+    advice: str
+    details: tuple[tuple[str, str], ...] = ()
+
+
+_RESUME: Final = (
+    "When it is mended, start sending again with “smsbridge resume” or on the desk. "
+    "The bridge also tries by itself every 15 minutes. Nothing is lost meanwhile: SMS wait in the queue."
+)
+_STOPPED: Final[Mapping[str, Alarm]] = {
+    "circuit": Alarm(
+        "The SMS service does not answer",
+        "Five SMS in a row got no clear answer, so the bridge has paused sending.",
+        "It tries with single SMS and goes on by itself when the service answers again. "
+        "If this lasts, look at the service's status page and at your network.",
+    ),
+    "account": Alarm(
+        "Sending has stopped: the SMS service refuses the account",
+        "The service refuses the sender, the token or the credit of this account.",
+        "Check the account's Sender, Token and credit at the service. " + _RESUME,
+    ),
+    "unread": Alarm(
+        "Sending has stopped: refusals we cannot read",
+        "The service refused SMS to three different numbers for a reason the bridge does not know.",
+        "Look at the reason below and at the held messages, and ask the service what it means. " + _RESUME,
+    ),
+    "silent": Alarm(
+        "Sending has stopped: accepted SMS do not exist",
+        "The service accepted SMS to three different numbers and then knew nothing of them. "
+        "A wrong Token does this.",
+        "Check the account's Sender and Token at the service. " + _RESUME,
+    ),
+}
+_KNOWN: Final[Mapping[str, Alarm]] = {
+    "bounce": Alarm(
+        "A mail of ours came back",
+        "An answer from a phone was mailed to a sender, and that mail bounced. The sender has not read it.",
+        "Check whether the address below still exists, and pass the answer on; it is shown on the desk.",
+    ),
+    "mail-dead": Alarm(
+        "A mail of ours could not be handed over",
+        "The smarthost refused a report or an answer for good. Its reader does not have it.",
+        "Look at the reason below. The mail is kept and shown on the desk.",
+    ),
+    "template": Alarm(
+        "A mail template of a brand is broken",
+        "The bridge used its own template instead, so the mail went out, but not in the brand's look.",
+        "Mend the file below and restart the service.",
+    ),
+    "credit-hold": Alarm(
+        "The SMS service holds messages: no credit left",
+        "SMS are accepted and held by the service until the account is topped up.",
+        "Please top up the account. Held SMS then go out by themselves.",
+    ),
+}
+_FIELDS: Final[Mapping[str, str]] = {
+    "account": "Account",
+    "why": "Reason",
+    "error": "Reason",
+    "to": "Mail to",
+    "kind": "Kind of mail",
+    "brand": "Brand",
+    "file": "File",
+    "number": "Number",
+    "message_id": "Message ID",
+    "result": "Result",
+}
+_NAMES: Final = frozenset({"alarm", "key", "stop"})
+
+
+def words(facts: Mapping[str, str]) -> Alarm:
+    """The words of the alarm that ``facts`` tell of: ``alarm`` names it, ``stop`` why an account stands still."""
+    name = plain.one_line(facts.get("alarm") or facts.get("key", ""), 80)
+    known = _STOPPED.get(facts.get("stop", "")) or _KNOWN.get(name.partition(":")[0])
+    details = tuple(
+        (_FIELDS.get(key, key.replace("_", " ").replace("-", " ").capitalize()), plain.one_line(value))
+        for key, value in list(facts.items())[:MAX_FACTS]
+        if key not in _NAMES and value
+    )
+    if known:
+        return Alarm(known.heading, known.sentence, known.advice, details)
+    return Alarm(
+        f"The bridge needs a look: {name}" if name else "The bridge needs a look",
+        "Something happened that a person should know of.",
+        "Look at the facts below and at the service's log.",
+        details,
+    )

@@ -1,0 +1,361 @@
+"""What a mail of ours says, as one frozen value: the templates only lay it out. Step "report mail" of the flow.
+
+Pure: `view` takes the outbox row, the mail it answers, its SMS and the brand, and returns a `View`. It knows
+no templates, no HTML and no SMTP; everything in a `View` is plain text, safe to show once escaped.
+"""
+
+import datetime
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bridge import phone
+from bridge.report import alarms, plain, sentences
+from bridge.report.sentences import Outcome, Tone
+from bridge.report.values import MailKind, OutboxMail, StoredMail
+from bridge.rules import Brand
+from bridge.sms import Sms, State
+
+LocalTime = Callable[[int], datetime.datetime]  # ms UTC → aware time on the operator's clock
+
+MAX_ROWS = 120  # rows of a summary: some 50 kB of HTML; the rest is counted
+MAX_QUOTE = 600  # characters of our own SMS under a reply
+
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_ORDER: Final = {Tone.BAD: 0, Tone.WAIT: 1, Tone.GOOD: 2, Tone.NEWS: 3}  # what needs a person comes first
+_RE: Final = re.compile(r"^(?:\s*(?:re|aw|sv|antw)\s*(?:\[\d+\])?:)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One line of small print: ``label`` is ours, ``value`` may be anybody's text."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One number of several: in a summary, or refused together."""
+
+    number: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything the templates of one mail need.
+
+    ``number`` is written for people, ``e164`` for machines; both are empty in summaries and alarms. ``text`` is
+    the SMS (or the answer from the phone), ``quoted`` the SMS of ours that a phone answered. ``note`` is a
+    remark the reader should know, ``hint`` says what answering this mail does. ``more`` counts the rows that
+    are not shown. ``subject`` is the subject of the mail that was sent to us, without its ``Re:``.
+    """
+
+    kind: MailKind
+    tone: Tone
+    icon: str
+    word: str
+    heading: str
+    sentence: str
+    advice: str
+    number: str
+    e164: str
+    subject: str
+    text: str
+    quoted: str
+    at: str
+    quoted_at: str
+    details: tuple[Detail, ...]
+    rows: tuple[Row, ...]
+    more: int
+    correction: bool
+    test: bool
+    note: str
+    hint: str
+    brand: str
+    footer: str
+
+
+def view(
+    mail: OutboxMail, source: StoredMail | None, sms: Sequence[Sms], brand: Brand, local: LocalTime
+) -> View:
+    """What ``mail`` says. ``sms`` is the one it is about, or all of its group; none for an alarm.
+
+    Raises ValueError when the row lacks what its kind needs.
+    """
+    facts = dict(mail.facts)
+    make = _MAKERS[mail.kind]
+    return replace(
+        make(mail, facts, source, sms, local),
+        subject=_bare_subject(source),
+        brand=plain.one_line(brand.name, 80),
+        footer=plain.several_lines(brand.footer, 600),
+        test=any(one.mode == "test" for one in sms),
+    )
+
+
+def when(at: int, local: LocalTime) -> str:
+    """``at`` (ms UTC) for people: ``Sunday 22 November 2026, 16:16 AEDT``."""
+    time = local(at)
+    zone = time.tzname() or ""
+    day = f"{_DAYS[time.weekday()]} {time.day} {_MONTHS[time.month - 1]} {time.year}"
+    return f"{day}, {time:%H:%M} {zone}".strip()
+
+
+def price(ten_thousandths: int) -> str:
+    """An amount in the vendor's currency: ``0.10``, more decimals only when they say something."""
+    whole, rest = divmod(abs(ten_thousandths), 10_000)
+    decimals = f"{rest:04d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if ten_thousandths < 0 else ''}{whole}.{decimals}"
+
+
+def _blank(mail: OutboxMail, tone: Tone, at: int, local: LocalTime) -> View:
+    return View(
+        kind=mail.kind,
+        tone=tone,
+        icon=sentences.ICONS[tone],
+        word="",
+        heading="",
+        sentence="",
+        advice="",
+        number="",
+        e164="",
+        subject="",
+        text="",
+        quoted="",
+        at=when(at, local),
+        quoted_at="",
+        details=(),
+        rows=(),
+        more=0,
+        correction=mail.correction,
+        test=False,
+        note="",
+        hint="",
+        brand="",
+        footer="",
+    )
+
+
+# --- failed, delivered: about one SMS (or several numbers refused together) -------------------------------
+
+
+def _about_sms(
+    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+) -> View:
+    if not sms:
+        raise ValueError(f"a {mail.kind} mail without an SMS")
+    if len(sms) > 1:
+        return _refused(mail, source, sms, local)
+    (one,) = sms
+    told = _outcome(one, facts)
+    number = phone.display(one.number)
+    sentence = told.sentence
+    if mail.correction:
+        sentence = f"{_CORRECTION[mail.kind]} {sentence}"
+    return replace(
+        _blank(mail, told.tone, one.created_at, local),
+        word=told.word,
+        icon=told.icon,
+        heading=f"{_HEADING.get(told.word, told.word)} {number}",
+        sentence=sentence,
+        advice=told.advice,
+        number=number,
+        e164=one.number,
+        text=plain.several_lines(one.text),
+        details=_details(one, source),
+        hint=f"Answer this mail to send another SMS to {number}.",
+    )
+
+
+_CORRECTION: Final = {
+    MailKind.FAILED: "This corrects our earlier mail, which said something else.",
+    MailKind.DELIVERED: "Good news, and a correction of our earlier mail.",
+}
+_HEADING: Final = {
+    "Delivered": "Delivered to",
+    "Not delivered": "Not delivered to",
+    "Not sent": "Not sent to",
+    "Cancelled": "Cancelled: your SMS to",
+    "On hold": "On hold: your SMS to",
+    "Cannot tell yet": "Not sure yet: your SMS to",
+    "Not confirmed": "Not confirmed: your SMS to",
+    "Sent to the network": "On its way to",
+    "Waiting": "Waiting: your SMS to",
+    "Sending": "Sending to",
+    "Sent": "Sent to",
+}
+
+
+def _outcome(sms: Sms, facts: Mapping[str, str]) -> Outcome:
+    """As it was when the mail was decided on: the SMS may have moved on until the mail is made."""
+    named = facts.get("state", sms.state)
+    state = State(named) if named in frozenset(State) else sms.state
+    return sentences.outcome(sms, state, facts.get("result", sms.result))
+
+
+def _details(sms: Sms, source: StoredMail | None) -> tuple[Detail, ...]:
+    parts = [Detail("Length", f"{len(sms.text):,} characters, {_count(sms.segments, 'segment')}")]
+    if sms.price is not None:
+        parts.append(Detail("Price", price(sms.price)))
+    if source and source.cut:
+        parts.append(Detail("Left out", plain.one_line(", ".join(source.cut))))
+    if sms.resubmit_of:
+        parts.append(Detail("Sent again for", sms.resubmit_of))
+    parts.append(Detail("Message ID", sms.message_id))
+    return tuple(parts)
+
+
+def _refused(mail: OutboxMail, source: StoredMail | None, sms: Sequence[Sms], local: LocalTime) -> View:
+    """Several numbers of one mail that may not be sent to, told in one mail."""
+    refused = [one for one in sms if one.state is State.REFUSED] or list(sms)
+    if len(refused) == 1:
+        return _about_sms(mail, {}, source, refused, local)
+    others = len(sms) - len(refused)
+    rest = f"The other {_count(others, 'number')} of your mail {'is' if others == 1 else 'are'} not affected."
+    return replace(
+        _blank(mail, Tone.BAD, refused[0].created_at, local),
+        word="Not sent",
+        heading=f"Not sent to {len(refused)} numbers",
+        sentence="We may not send to these numbers." + (f" {rest}" if others else ""),
+        advice="Nothing was sent to them and nothing was charged. If you think a number should be allowed, "
+        "please ask your administrator.",
+        text=plain.several_lines(refused[0].text),
+        **_rows(refused),
+    )
+
+
+# --- summary ----------------------------------------------------------------------------------------------
+
+
+def _summary(
+    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+) -> View:
+    if not sms:
+        raise ValueError("a summary of no SMS")
+    outcomes = [sentences.outcome(one, one.state, one.result) for one in sms]
+    count = {tone: sum(1 for told in outcomes if told.tone is tone) for tone in Tone}
+    tone = Tone.BAD if count[Tone.BAD] else Tone.WAIT if count[Tone.WAIT] else Tone.GOOD
+    known = sum(one.price or 0 for one in sms)
+    segments = sum(one.segments for one in sms if one.state is not State.REFUSED)
+    details = [Detail("In all", f"{len(sms)} SMS, {_count(segments, 'segment')}")]
+    if known:
+        details.append(Detail("Price so far" if any(o.price is None for o in sms) else "Price", price(known)))
+    if source and source.cut:
+        details.append(Detail("Left out", plain.one_line(", ".join(source.cut))))
+    return replace(
+        _blank(mail, tone, sms[0].created_at, local),
+        word=f"{count[Tone.GOOD]} of {len(sms)} delivered",
+        heading=f"{count[Tone.GOOD]} of {len(sms)} delivered",
+        sentence=_summary_sentence(count, len(sms)),
+        advice="Please check the numbers that did not work, or reach these people in another way."
+        if count[Tone.BAD]
+        else "",
+        text=plain.several_lines(sms[0].text),
+        details=tuple(details),
+        **_rows(sms),
+    )
+
+
+def _summary_sentence(count: Mapping[Tone, int], total: int) -> str:
+    if count[Tone.GOOD] == total:
+        return "Your SMS has reached everyone."
+    parts = []
+    if count[Tone.BAD]:
+        parts.append(f"{_count(count[Tone.BAD], 'number')} did not work")
+    if count[Tone.WAIT]:
+        parts.append(f"{_count(count[Tone.WAIT], 'number')} {'is' if count[Tone.WAIT] == 1 else 'are'} still open")
+    ending = " We write again if an open one fails." if count[Tone.WAIT] else ""
+    return f"{' and '.join(parts)}.{ending}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    rows: tuple[Row, ...]
+    more: int
+
+
+def _rows(sms: Sequence[Sms]) -> dict[str, object]:
+    rows = [Row(phone.display(one.number), sentences.outcome(one, one.state, one.result)) for one in sms]
+    rows.sort(key=lambda row: _ORDER[row.outcome.tone])
+    return {"rows": tuple(rows[:MAX_ROWS]), "more": max(0, len(rows) - MAX_ROWS)}
+
+
+# --- reply, inbound ---------------------------------------------------------------------------------------
+
+
+def _from_phone(
+    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+) -> View:
+    ours = sms[0] if sms else None
+    e164 = facts.get("phone") or (ours.number if ours else "")
+    number = phone.display(plain.one_line(e164, 40)) or "an unknown number"
+    answered = mail.kind is MailKind.REPLY
+    told = replace(
+        _blank(mail, Tone.NEWS, _at(facts, mail.created_at), local),
+        word="Reply" if answered else "New SMS",
+        heading=f"{'Reply' if answered else 'SMS'} from {number}",
+        sentence="" if answered else "It does not answer an SMS of yours that we know of.",
+        number=number,
+        e164=e164,
+        text=plain.several_lines(facts.get("text", "")),
+        note=plain.one_line(facts.get("note", "")),
+        hint=f"Answer this mail to send an SMS back to {number}.",
+    )
+    if ours is None:
+        return told
+    return replace(
+        told, quoted=plain.several_lines(ours.text, MAX_QUOTE), quoted_at=when(ours.created_at, local)
+    )
+
+
+def _at(facts: Mapping[str, str], otherwise: int) -> int:
+    """The vendor's time of a reply when it is sane, else the time of our row."""
+    said = facts.get("at", "")
+    at = int(said) if said.isascii() and said.isdigit() and len(said) < 15 else 0
+    return at if 0 < at <= otherwise + 86_400_000 else otherwise
+
+
+# --- alarm ------------------------------------------------------------------------------------------------
+
+
+def _alarm(
+    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+) -> View:
+    words = alarms.words(facts)
+    return replace(
+        _blank(mail, Tone.BAD, mail.created_at, local),
+        icon="!",
+        word="Alarm",
+        heading=words.heading,
+        sentence=words.sentence,
+        advice=words.advice,
+        details=tuple(Detail(label, value) for label, value in words.details),
+    )
+
+
+_Maker = Callable[
+    [OutboxMail, Mapping[str, str], StoredMail | None, Sequence[Sms], LocalTime], View
+]
+_MAKERS: Final[Mapping[MailKind, _Maker]] = {
+    MailKind.FAILED: _about_sms,
+    MailKind.DELIVERED: _about_sms,
+    MailKind.SUMMARY: _summary,
+    MailKind.REPLY: _from_phone,
+    MailKind.INBOUND: _from_phone,
+    MailKind.ALARM: _alarm,
+}
+
+
+def _bare_subject(source: StoredMail | None) -> str:
+    return _RE.sub("", plain.one_line(source.subject, 200)).strip() if source else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
