@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, fields, replace
 from typing import Any, get_args, get_type_hints
+from zoneinfo import available_timezones
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -234,6 +235,8 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
             raise BadRequest(f"{name}: one of {', '.join(allowed)}")
     elif type(value) is not hint or (hint is int and value < 0):
         raise BadRequest(f"{name}: {hint.__name__} expected")
+    elif name == "timezone" and value not in available_timezones():
+        raise BadRequest(f"timezone: there is no {value}")
     return value
 
 

@@ -19,6 +19,7 @@ from bridge.simulator.journal import Entry, Journal
 from bridge.simulator.settings import ReplyMail, Settings
 
 TRIES = 5
+PAUSE_S = 5.0  # before the second try; each later pause is longer by as much
 TIMEOUT_S = 30
 MAX_WAITING = 10_000
 
@@ -99,7 +100,7 @@ class Mailer:
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             entry.answer, entry.reason = "failed", type(error).__name__
             if attempt < TRIES:
-                asyncio.get_running_loop().call_later(attempt * 5, self._again, reply, attempt + 1)
+                asyncio.get_running_loop().call_later(attempt * PAUSE_S, self._again, reply, attempt + 1)
         entry.answered_at = self._clock()
 
     def _again(self, reply: Received, attempt: int) -> None:
