@@ -1,0 +1,164 @@
+"""The ASGI application on `http.listen`: `POST /hooks/sms/<secret>`, `/healthz`, `/readyz`, and nothing else.
+
+Answers are constants. Nothing of a body ever stands in an answer or a log line.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bridge.errors import EventError, StoreError
+from bridge.event import Event, Fields, from_fields, is_ours, read_document, read_form
+from bridge.event_in import caller
+from bridge.rules import Network
+
+if TYPE_CHECKING:
+    from bridge.store import Store
+
+log = logging.getLogger(__name__)
+
+MAX_BODY: Final = 64 * 1024
+MAX_EVENTS: Final = 200  # in one body; the vendor posts one
+BODY_S: Final = 15.0  # for the whole body to arrive
+
+Ready = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class HookSettings:
+    """Who may post what where. ``pairs`` are (sender, token); empty ``networks`` are any.
+
+    X-Forwarded-For counts when it comes from ``proxies``. ``timezone`` is that of the vendor's local times.
+    """
+
+    secret: str = field(repr=False)
+    pairs: tuple[tuple[str, str], ...] = field(repr=False)
+    networks: tuple[Network, ...] = ()
+    proxies: tuple[Network, ...] = ()
+    timezone: str = "Australia/Sydney"
+
+
+def app(store: "Store", settings: HookSettings, ready: Ready) -> Starlette:
+    """Return the application. ``ready`` returns "" when the service is ready, else what is missing."""
+    hook = Hook(store, settings)
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(request: Request) -> Response:
+        missing = await ready()
+        return PlainTextResponse("not ready\n", 503) if missing else PlainTextResponse("ready\n")
+
+    return Starlette(
+        routes=[
+            Route("/hooks/sms/{secret}", hook.post, methods=["POST"]),
+            Route("/healthz", healthz, methods=["GET"]),
+            Route("/readyz", readyz, methods=["GET"]),
+        ]
+    )
+
+
+class _Answer(Exception):
+    """Ends a request early with a status and a constant text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+class Hook:
+    """Takes webhooks for a store."""
+
+    def __init__(self, store: "Store", settings: HookSettings) -> None:
+        self._store, self._settings = store, settings
+        self._zone = ZoneInfo(settings.timezone)
+
+    async def post(self, request: Request) -> Response:
+        """Answer one webhook; 200 only when every event in it is stored."""
+        try:
+            self._admit(request)
+            events = self._events(await _body(request), request)
+            await self._keep(events)
+        except _Answer as answer:
+            log.warning("a webhook was not taken", extra={"status": answer.status, "why": answer.text})
+            return PlainTextResponse(answer.text + "\n", answer.status)
+        except ClientDisconnect:
+            return PlainTextResponse("gone\n", 400)
+        return PlainTextResponse("OK\n")
+
+    def _admit(self, request: Request) -> None:
+        """Let in who knows the secret and calls from where it may; the path's secret is never told apart."""
+        if not caller.same(request.path_params["secret"], self._settings.secret):
+            raise _Answer(404, "not found")
+        if self._settings.networks:
+            peer = request.client.host if request.client else ""
+            forwarded = request.headers.getlist("x-forwarded-for")
+            address = caller.caller(peer, forwarded, self._settings.proxies)
+            if address is None or not caller.within(address, self._settings.networks):
+                raise _Answer(401, "not allowed")
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise _Answer(415, "send it without a content encoding")
+
+    def _events(self, body: bytes, request: Request) -> tuple[Event, ...]:
+        """Return the events of a body. All are good or none is taken."""
+        try:
+            given = _read(body)
+            if not all(caller.proven(fields, request.headers, self._settings.pairs) for fields in given):
+                raise _Answer(401, "not allowed")
+            ours = [fields for fields in given if is_ours(fields)]
+            return tuple(from_fields(fields, "webhook", self._zone) for fields in ours)
+        except EventError as error:
+            raise _Answer(400, str(error)) from error
+
+    async def _keep(self, events: Sequence[Event]) -> None:
+        """Store all events; a client that hangs up meanwhile does not undo it."""
+        try:
+            kept = await asyncio.shield(
+                asyncio.gather(*(self._store.record_event(event) for event in events))
+            )
+        except StoreError as error:
+            raise _Answer(503, "cannot store it now, try again") from error
+        for event, how in zip(events, kept, strict=True):
+            log.info(
+                "an event came",
+                extra={"id": event.message_id, "type": event.type, "result": event.result, "how": how},
+            )
+
+
+async def _body(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:12]) > MAX_BODY:
+        raise _Answer(413, "too large")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY:
+                    raise _Answer(413, "too large")
+    except TimeoutError as error:
+        raise _Answer(408, "too slow") from error
+    return bytes(body)
+
+
+def _read(body: bytes) -> tuple[Fields, ...]:
+    """Return the field sets of a body: one, or those of a list. Raises EventError."""
+    stripped = body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not stripped.startswith((b"{", b"[", b"<")) and b"=" in stripped:
+        return (read_form(stripped),)
+    document = read_document(stripped)
+    if isinstance(document, dict):
+        return (document,)
+    if not document or len(document) > MAX_EVENTS:
+        raise EventError("the list of events is empty or too long")
+    if not all(isinstance(one, dict) for one in document):
+        raise EventError("the list holds something else than events")
+    return tuple(one for one in document if isinstance(one, dict))

@@ -1,0 +1,228 @@
+"""Asks the vendor what became of unsettled SMS, and what phones answered. Step "event" of the flow.
+
+It repairs missed webhooks. It writes to the store alone, and never decides what an answer does to an SMS.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from bridge.errors import StoreError
+from bridge.event import Event, News
+from bridge.sms import Input, Kind, Sms
+from bridge.sms_api import Listed, Pace, Polled, SmsApi
+
+if TYPE_CHECKING:
+    from bridge.store import Store
+
+log = logging.getLogger(__name__)
+
+IDLE_S: Final = 1.0
+AHEAD_S: Final = 5.0  # of the poll rate; a lease lasts a minute
+STORE_WAIT_S: Final = 2.0
+END_PATIENCE_S: Final = 2.0  # polls change nothing at the vendor: at the end they may be cut off
+REFUSED_EVERY_S: Final = 15 * 60.0  # an account whose polls are refused is tried again so often
+OVERLAP_MINUTES: Final = 15
+FIRST_MINUTES: Final = 24 * 60
+MOST_MINUTES: Final = 7 * 24 * 60  # answers come for seven days at most
+MAX_PAGES: Final = 200
+
+
+def wall_clock() -> int:
+    """Return the time in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Poller:
+    """Polls with at most ``polls_per_second``; what was received is asked every ``received_every_ms``."""
+
+    def __init__(
+        self,
+        store: "Store",
+        api: SmsApi,
+        *,
+        polls_per_second: float,
+        received_every_ms: int,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self._store, self._api, self._clock = store, api, clock
+        self._received_every_s = received_every_ms / 1_000
+        self._pace = Pace(polls_per_second)
+        self._places = asyncio.Semaphore(api.poll_concurrency)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused_until: dict[str, float] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until ``stop``."""
+        loops = [asyncio.create_task(loop) for loop in (self._statuses(), self._replies())]
+        loops += [asyncio.create_task(self._received(key)) for key in sorted(self._api.accounts_with_polls)]
+        try:
+            await stop.wait()
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await self._end()
+
+    # --- what became of SMS ---
+
+    async def _statuses(self) -> None:
+        while True:
+            await self._guarded(self._status_round())
+
+    async def _status_round(self) -> None:
+        rows = await self._store.due_polls(self._room())
+        for sms in rows:
+            self._spawn(self._status(sms))
+        if rows:
+            await self._rest()
+        else:
+            await self._store.wait("poll", IDLE_S)
+
+    async def _status(self, sms: Sms) -> None:
+        polled = await self._asked(sms)
+        self._note_refusal(sms.account, polled.input.why, refused=polled.credentials_refused)
+        with suppress(asyncio.CancelledError):
+            await self._keep(sms, polled)
+
+    async def _asked(self, sms: Sms) -> Polled:
+        if sms.account not in self._api.accounts_with_polls:
+            return Polled(Input(Kind.NO_POLL))
+        if self._is_refused(sms.account):
+            return Polled(Input(Kind.NO_ANSWER, why="the vendor refuses the polls of this account"))
+        async with self._places:
+            await self._turn()
+            return await self._api.status(sms, await self._store.vendor_ids(sms.id))
+
+    async def _keep(self, sms: Sms, polled: Polled) -> None:
+        """Store what a poll told. The news itself is kept once: the first sign of life, then the end."""
+        event = polled.event
+        if event is not None and event.credit_hold:
+            await self._credit_hold(sms)
+        if event is not None and (event.news is not News.PENDING or not sms.rank):
+            await self._store.record_event(event)
+        await self._store.polled(sms.id, polled.input)
+
+    async def _credit_hold(self, sms: Sms) -> None:
+        facts = (("alarm", "credit-hold"), ("account", sms.account), ("message_id", sms.message_id))
+        await self._store.note_alarm(f"credit-hold:{sms.account}", facts)
+
+    # --- what phones answered ---
+
+    async def _replies(self) -> None:
+        while True:
+            await self._guarded(self._reply_round())
+
+    async def _reply_round(self) -> None:
+        rows = await self._store.due_reply_polls(self._room())
+        for sms in rows:
+            self._spawn(self._reply(sms))
+        if rows:
+            await self._rest()
+        else:
+            await self._store.wait("poll", IDLE_S)
+
+    async def _reply(self, sms: Sms) -> None:
+        if sms.account in self._api.accounts_with_polls:
+            if self._is_refused(sms.account):
+                return
+            async with self._places:
+                await self._turn()
+                listed = await self._api.replies(sms)
+            self._note_refusal(sms.account, listed.why, refused=listed.credentials_refused)
+            if listed.why:
+                log.warning("a reply poll was not answered", extra={"sms": sms.message_id, "why": listed.why})
+                return  # its lease ends by itself, then it is asked again
+            await self._record(listed.events)
+        await self._store.reply_polled(sms.id)
+
+    async def _received(self, account: str) -> None:
+        while True:
+            if not self._is_refused(account):
+                await self._guarded(self._received_round(account))
+            await asyncio.sleep(self._received_every_s)
+
+    async def _received_round(self, account: str) -> None:
+        """Ask for all that came since the last full answer, and some minutes more."""
+        name, now = f"received {account}", self._clock()
+        since = await self._store.cursor(name)
+        minutes = FIRST_MINUTES if since is None else math.ceil((now - since) / 60_000) + OVERLAP_MINUTES
+        for page in range(1, MAX_PAGES + 1):
+            listed = await self._page(account, max(1, min(minutes, MOST_MINUTES)), page)
+            if listed.why:
+                log.warning("a received poll was not answered", extra={"account": account, "why": listed.why})
+                return
+            await self._record(listed.events)
+            if listed.last_page:
+                break
+        else:
+            log.error("more was received than a poll can list", extra={"account": account})
+        await self._store.set_cursor(name, now)
+
+    async def _page(self, account: str, minutes: int, page: int) -> Listed:
+        async with self._places:
+            await self._turn()
+            listed = await self._api.received(account, minutes, page)
+        self._note_refusal(account, listed.why, refused=listed.credentials_refused)
+        return listed
+
+    async def _record(self, events: tuple[Event, ...]) -> None:
+        await asyncio.gather(*(self._store.record_event(event) for event in events))
+
+    # --- the account's polls ---
+
+    def _is_refused(self, account: str) -> bool:
+        return time.monotonic() < self._refused_until.get(account, 0.0)
+
+    def _note_refusal(self, account: str, why: str, *, refused: bool) -> None:
+        """Stop the polls of an account whose auth_token is refused, tell the admin, try again later."""
+        if not refused:
+            self._refused_until.pop(account, None)
+            return
+        self._refused_until[account] = time.monotonic() + REFUSED_EVERY_S
+        log.error("the vendor refuses the polls of an account", extra={"account": account, "why": why})
+        facts = (("alarm", "polls-refused"), ("account", account), ("why", why))
+        self._spawn(self._store.note_alarm(f"polls-refused:{account}", facts))
+
+    # --- how many, how fast ---
+
+    def _room(self) -> int:
+        places = self._api.poll_concurrency * 2 - len(self._tasks)
+        return max(1, min(places, self._pace.free(time.monotonic(), AHEAD_S)))
+
+    async def _rest(self) -> None:
+        """Wait until there is a place for another poll, and the rate is not given away for long."""
+        while len(self._tasks) >= self._api.poll_concurrency * 2:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(max(0.0, self._pace.busy_for(time.monotonic()) - AHEAD_S / 2))
+
+    async def _turn(self) -> None:
+        now = time.monotonic()
+        await asyncio.sleep(max(0.0, self._pace.take(now) - now))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do a piece of work; when the database is away, wait. What was leased is due again later."""
+        try:
+            await work
+        except StoreError as error:
+            log.error("a poll could not be kept", extra={"why": str(error)})
+            await asyncio.sleep(STORE_WAIT_S)
+        except Exception:
+            log.exception("a poll ended in a fault of ours")
+            await asyncio.sleep(STORE_WAIT_S)
+
+    async def _end(self) -> None:
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=END_PATIENCE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

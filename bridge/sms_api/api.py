@@ -1,0 +1,157 @@
+"""`SmsApi`: one object for all accounts of the vendor; every verb ends in a value, none in an exception."""
+
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from bridge.retry import backoff_ms
+from bridge.rules import Mode
+from bridge.sms import Input, Kind, Sms
+from bridge.sms_api import polling, sending
+from bridge.sms_api.reasons import Scrubber
+from bridge.sms_api.values import Credentials, Listed, Outcome, Polled
+from bridge.sms_api.wire import CONNECTIONS, Answer, NotSent, Unclear, Wire
+
+SEND_CLIENTS: Final = 8
+POLL_CLIENTS: Final = 2
+POLL_DEADLINE_S: Final = 20.0
+MAX_ANSWER: Final = 64 * 1024
+MAX_LIST: Final = 2 * 1024 * 1024  # a page of 100 received SMS of ten segments each, escaped
+
+_SEND_HEADERS: Final = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "smsbridge",
+}
+
+
+class SmsApi:
+    """The vendor. ``accounts`` maps an account's key to its credentials; ``mode`` test sends nothing real.
+
+    ``send_timeout_ms`` is a send's whole time, its answer's body included. ``transport`` makes the wire of
+    tests, one for each client.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Credentials],
+        send_url: str,
+        rest_url: str,
+        *,
+        mode: Mode = "live",
+        send_timeout_ms: int = 30_000,
+        vendor_timezone: str = "Australia/Sydney",
+        tls: ssl.SSLContext | None = None,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    ) -> None:
+        self._accounts = dict(accounts)
+        self._send_url = send_url
+        self._rest_url = rest_url.rstrip("/")
+        self._mode = mode
+        self._zone = ZoneInfo(vendor_timezone)
+        self._clean = Scrubber(
+            secret for one in accounts.values() for secret in (one.token, one.auth_token or "")
+        )
+        tls = tls or ssl.create_default_context()
+        self.send_timeout_ms = send_timeout_ms
+        self._sends = Wire(SEND_CLIENTS, send_timeout_ms / 1_000, tls, transport)
+        self._polls = Wire(POLL_CLIENTS, min(POLL_DEADLINE_S, send_timeout_ms / 1_000), tls, transport)
+
+    @property
+    def accounts_with_polls(self) -> frozenset[str]:
+        """The keys of the accounts that have an auth_token."""
+        return frozenset(key for key, account in self._accounts.items() if account.auth_token)
+
+    @property
+    def concurrency(self) -> int:
+        """How many sends have a connection each; more at once would only wait for one."""
+        return SEND_CLIENTS * CONNECTIONS
+
+    @property
+    def poll_concurrency(self) -> int:
+        """How many polls have a connection each."""
+        return POLL_CLIENTS * CONNECTIONS
+
+    async def send(self, sms: Sms, reply_to: str | None = None) -> Outcome:
+        """Send one SMS and return what came of it. Once begun it ends by itself, cancelled caller or not."""
+        account = self._accounts.get(sms.account)
+        if account is None:
+            why = f"the account {self._clean(sms.account)} is not configured"
+            return sending.refused_account(sms, why)
+        form = sending.form_of(sms, account, reply_to, test=self._mode == "test")
+        return await self._sends.finished(self._sent(sms, form))
+
+    async def status(self, sms: Sms, vendor_ids: Sequence[str] = ()) -> Polled:
+        """Ask for one SMS by our MessageID, then by the ids the vendor gave it, until one is known."""
+        if not self._auth_token(sms.account):
+            return Polled(Input(Kind.NO_POLL))
+        polled = polling.no_answer("")
+        for message_id in dict.fromkeys((sms.message_id, *vendor_ids)):
+            polled = await self._status(sms, message_id)
+            if polled.input.kind is not Kind.NO_SUCH:
+                break
+        return polled
+
+    async def replies(self, sms: Sms) -> Listed:
+        """Ask for the answers to one SMS."""
+        answer = await self._poll(sms.account, polling.replies_url(self._rest_url, sms.message_id))
+        if isinstance(answer, str):
+            return Listed(why=answer)
+        return polling.replies(sms, answer, self._zone, self._clean)
+
+    async def received(self, account: str, minutes: int, page: int = 1) -> Listed:
+        """Ask for one page (from 1) of everything an account received in the last ``minutes``."""
+        answer = await self._poll(account, polling.received_url(self._rest_url, minutes, page))
+        if isinstance(answer, str):
+            return Listed(why=answer)
+        return polling.received(answer, self._zone, page, self._clean)
+
+    async def close(self) -> None:
+        """Wait for every request that runs, then close all connections."""
+        await self._sends.close()
+        await self._polls.close()
+
+    async def _sent(self, sms: Sms, form: bytes) -> Outcome:
+        try:
+            answer = await self._sends.ask("POST", self._send_url, _SEND_HEADERS, MAX_ANSWER, form)
+        except NotSent as error:
+            wait_ms = backoff_ms(sms.attempts, random.random())  # noqa: S311 - jitter, not a secret
+            return sending.not_sent(sms, self._clean(str(error)), wait_ms)
+        except Unclear as error:
+            return sending.unclear(sms, self._clean(str(error)))
+        return sending.outcome(sms, answer, self._clean, time.time_ns() // 1_000_000)
+
+    async def _status(self, sms: Sms, message_id: str) -> Polled:
+        answer = await self._poll(sms.account, polling.status_url(self._rest_url, message_id), MAX_ANSWER)
+        if isinstance(answer, str):
+            return polling.no_answer(answer)
+        return polling.polled(sms, answer, self._zone, self._clean)
+
+    async def _poll(self, account: str, url: str, max_bytes: int = MAX_LIST) -> Answer | str:
+        """Return the answer to a poll, or in words why there is none."""
+        token = self._auth_token(account)
+        if not token:
+            return "the account has no auth_token"
+        headers = {
+            "Authorization": f"Basic {token}",  # the raw token: the vendor's rule, not RFC 7617's
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "smsbridge",
+        }
+        return await self._polls.finished(self._asked(url, headers, max_bytes))
+
+    async def _asked(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Answer | str:
+        try:
+            return await self._polls.ask("GET", url, headers, max_bytes)
+        except (NotSent, Unclear) as error:
+            return self._clean(str(error)) or "no answer"
+
+    def _auth_token(self, account: str) -> str | None:
+        known = self._accounts.get(account)
+        return known.auth_token if known else None

@@ -1,0 +1,256 @@
+"""Sends what is queued: claim, call the vendor, store what came of it. Step "send" of the flow.
+
+It meets the other loops in the store alone. A row it has claimed is its own until `finish` is stored;
+what the vendor answered is never forgotten, however long the database is away.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from bridge import retry
+from bridge.errors import StoreError
+from bridge.retry import backoff_ms
+from bridge.sms import Input, Kind, Sms
+from bridge.sms_api import Outcome, Pace, SmsApi
+
+if TYPE_CHECKING:
+    from bridge.store import Store
+
+log = logging.getLogger(__name__)
+
+AHEAD_S: Final = 1.0  # rows are claimed for this long ahead of the rate, so that none grows old in `sending`
+MAX_AGE_S: Final = 5.0  # a claim older than this may have been adopted by another while we were frozen
+IDLE_S: Final = 0.5  # how long a row that another process queued, or that falls due again, waits at most
+EXPIRE_EVERY_S: Final = 10.0
+STORE_PATIENCE_S: Final = 10.0  # at the end, for outcomes that the database would not take yet
+DOWN_AFTER: Final = 3  # sends in a row without a connection: the vendor is down, claim less often
+MAX_DOWN_WAIT_MS: Final = 30_000
+
+ReplyAddress = Callable[[Sms], str | None]
+
+
+def boot_clock() -> float:
+    """Return seconds since boot, the time asleep included: a frozen process sees that it was frozen."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Submitter:
+    """Sends with at most ``rate_per_second``, evenly; ``reply_address`` gives the SMSEmailReply of an SMS."""
+
+    def __init__(
+        self,
+        store: "Store",
+        api: SmsApi,
+        *,
+        rate_per_second: float,
+        node: str,
+        reply_address: ReplyAddress | None = None,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        self._store, self._api, self._node = store, api, node
+        self._reply_address = reply_address or (lambda sms: None)
+        self._clock = clock
+        self._pace = Pace(rate_per_second)
+        self._places = asyncio.Semaphore(api.concurrency)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._unstored = 0
+        self._typical_s = 0.1
+        self._not_sent = 0
+        self._paused_until = 0.0
+        self._hint: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until ``stop``, then bring every send that has begun to its end."""
+        sweeper = asyncio.create_task(self._sweep())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                await self._round(stopped)
+        finally:
+            self._stopping = True
+            await _ended(sweeper, stopped, self._hint)
+            await self._drain()
+
+    async def _round(self, stopped: asyncio.Task[bool]) -> None:
+        """Claim what can be sent soon and begin to send it; with nothing to do, wait."""
+        self._changed.clear()
+        limit, wait_s = self._room()
+        if not limit:
+            await self._until_changed(stopped, wait_s)
+            return
+        if self._hint is None or self._hint.done():
+            self._hint = asyncio.create_task(
+                self._hinted()
+            )  # before the claim: nothing queued meanwhile waits
+        claimed_at = self._clock()
+        try:
+            rows = await self._store.claim(self._node, limit)
+        except StoreError as error:
+            log.error("nothing could be claimed", extra={"why": str(error)})
+            await asyncio.wait({stopped}, timeout=backoff_ms(1, random.random()) / 1_000)  # noqa: S311
+            return
+        for sms in rows:
+            self._begin(sms, claimed_at)
+        if not rows:
+            await asyncio.wait({stopped, self._hint}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _hinted(self) -> None:
+        with suppress(StoreError):
+            await self._store.wait("sms", IDLE_S)
+
+    async def _until_changed(self, stopped: asyncio.Task[bool], wait_s: float) -> None:
+        changed = asyncio.create_task(self._changed.wait())
+        await asyncio.wait({stopped, changed}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        await _ended(changed)
+
+    def _room(self) -> tuple[int, float]:
+        """Return how many rows to claim now, and if none, how long to wait (for a change at most)."""
+        now = time.monotonic()
+        if self._unstored:
+            return 0, IDLE_S
+        if now < self._paused_until:
+            return 0, self._paused_until - now
+        # Beyond one row for each connection, only as many as are over within half a second.
+        ahead = int(self._api.concurrency * min(1.0, 0.5 / max(self._typical_s, 0.001)))
+        places = self._api.concurrency + ahead - len(self._tasks)
+        busy_s = self._pace.busy_for(now)
+        if places <= 0:
+            return 0, IDLE_S
+        if busy_s > AHEAD_S / 2:
+            return 0, busy_s - AHEAD_S / 2
+        return min(places, max(1, self._pace.free(now, AHEAD_S))), 0.0
+
+    def _begin(self, sms: Sms, claimed_at: float) -> None:
+        moment = self._pace.take(time.monotonic())
+        task = asyncio.create_task(self._send(sms, claimed_at, moment))
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a send ended in a fault of ours", exc_info=error)
+
+    async def _send(self, sms: Sms, claimed_at: float, moment: float) -> None:
+        wait_s = moment - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        async with self._places:
+            outcome = await self._post(sms, claimed_at)
+        await self._keep(sms, outcome)
+
+    async def _post(self, sms: Sms, claimed_at: float) -> Outcome:
+        """Call the vendor, unless the row has to go back: claimed too long ago, a pause, the end."""
+        if why := self._why_not(claimed_at):
+            wait_ms = max(0, int((self._paused_until - time.monotonic()) * 1_000))
+            return Outcome(Input(Kind.GIVE_BACK, sms.attempts, why, wait_ms), None)
+        begun = time.monotonic()
+        try:
+            outcome = await self._api.send(sms, self._reply_address(sms))
+        except Exception:  # a fault of ours: nobody knows how far it came, so nobody may send it again
+            log.exception("a send ended in a fault of ours", extra={"sms": sms.message_id})
+            return Outcome(
+                Input(Kind.UNCLEAR, sms.attempts, "a fault inside the bridge"), retry.Answer.UNCLEAR
+            )
+        self._typical_s += (time.monotonic() - begun - self._typical_s) / 8
+        self._learn(outcome)
+        return outcome
+
+    def _why_not(self, claimed_at: float) -> str:
+        age_s = self._clock() - claimed_at
+        if age_s > MAX_AGE_S:
+            return f"claimed {age_s:.1f} s ago"
+        if self._stopping:
+            return "the bridge stops"
+        return "sending pauses" if time.monotonic() < self._paused_until else ""
+
+    def _learn(self, outcome: Outcome) -> None:
+        """Slow down when the vendor says so or cannot be reached: a long queue is not tried in vain."""
+        kind = outcome.input.kind
+        self._not_sent = self._not_sent + 1 if kind is Kind.NOT_SENT else 0
+        if kind is Kind.RATE_LIMITED:
+            self._pause(outcome.input.wait_ms)
+        elif self._not_sent >= DOWN_AFTER:
+            self._pause(backoff_ms(self._not_sent - DOWN_AFTER + 1, random.random(), most=MAX_DOWN_WAIT_MS))  # noqa: S311
+
+    def _pause(self, wait_ms: int) -> None:
+        until = time.monotonic() + wait_ms / 1_000
+        if until > self._paused_until:
+            self._paused_until = until
+            log.warning("sending pauses", extra={"wait_ms": wait_ms})
+
+    async def _keep(self, sms: Sms, outcome: Outcome) -> None:
+        """Store the outcome, and try until the database takes it."""
+        tries = 0
+        try:
+            while True:
+                try:
+                    await self._finish(sms, outcome)
+                    return
+                except StoreError as error:
+                    tries += 1
+                    self._unstored += tries == 1
+                    log.error(
+                        "an outcome could not be stored, trying again",
+                        extra={"sms": sms.message_id, "outcome": outcome.input.kind, "why": str(error)},
+                    )
+                await asyncio.sleep(backoff_ms(tries, random.random(), first=100, most=5_000) / 1_000)  # noqa: S311
+        finally:
+            self._unstored -= tries > 0
+
+    async def _finish(self, sms: Sms, outcome: Outcome) -> None:
+        after = await self._store.finish(sms.id, outcome.input, outcome.answer, outcome.vendor_ids)
+        _tell(sms, outcome, after)
+
+    async def _sweep(self) -> None:
+        """End what is too old to be sent, also while an account stands still and nothing is claimed."""
+        while True:
+            try:
+                await self._store.expire()
+            except StoreError as error:
+                log.error("expired SMS could not be ended", extra={"why": str(error)})
+            await asyncio.sleep(EXPIRE_EVERY_S)
+
+    async def _drain(self) -> None:
+        """Wait for every send and its outcome. What the database still refuses then is `unknown` later."""
+        patience_s = self._api.send_timeout_ms / 1_000 + STORE_PATIENCE_S
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=patience_s)
+            for task in late:
+                task.cancel()
+            if late:
+                log.error("outcomes could not be stored before the end", extra={"count": len(late)})
+                await asyncio.wait(late)
+
+
+def _tell(sms: Sms, outcome: Outcome, after: Sms | None) -> None:
+    """Log one send, whatever came of it: the id first, no text, no number."""
+    good = outcome.answer is retry.Answer.CLEAR or outcome.input.kind is Kind.GIVE_BACK
+    log.log(
+        logging.INFO if good else logging.WARNING,
+        "%s",
+        outcome.input.kind,
+        extra={
+            "sms": sms.message_id,
+            "attempt": sms.attempts,
+            "state": after.state if after else "gone",
+            "why": outcome.input.why,
+        },
+    )
+
+
+async def _ended(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel helper tasks and wait until they are over."""
+    for task in tasks:
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
