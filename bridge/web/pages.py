@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bridge import phone
-from bridge.render import templates_folder
+from bridge.render.templates import folder
 
 _STATIC: Final = {"desk.css": "text/css; charset=utf-8", "desk.js": "text/javascript; charset=utf-8"}
 
@@ -17,7 +17,7 @@ class Pages:
 
     def __init__(self, timezone: ZoneInfo, version: str) -> None:
         self._timezone = timezone
-        self._folder = templates_folder() / "desk"
+        self._folder = folder().parent / "desk"
         self._environment = Environment(
             loader=FileSystemLoader(self._folder),
             autoescape=True,

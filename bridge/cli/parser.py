@@ -1,0 +1,154 @@
+"""Every command and option, in one place; each command names the function that runs it."""
+
+import argparse
+
+from bridge import __version__
+from bridge.app.parts import ALL, Part
+from bridge.cli import checks, demo, explain, keys, messages, service
+from bridge.sms import State
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; after parsing, ``options.run(options)`` does the work."""
+    top = argparse.ArgumentParser(prog="smsbridge", description="Mail to SMS, and SMS back to mail.")
+    top.add_argument("--version", action="version", version=f"smsbridge {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _service(commands)
+    _checks(commands)
+    _messages(commands)
+    _keys(commands)
+    return top
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="configuration (else $SMSBRIDGE_CONFIG, ./config/bridge.yaml, /etc/smsbridge/bridge.yaml)",
+    )
+    return command
+
+
+def _json(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    return command
+
+
+def _parts(text: str) -> tuple[Part, ...]:
+    try:
+        return tuple(dict.fromkeys(Part(name.strip()) for name in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"pick from {','.join(ALL)}") from None
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError("a port is 0 (any free one) to 65535")
+    return int(text)
+
+
+def _rows(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number of rows, from 1 up")
+    return int(text)
+
+
+def _service(commands: Commands) -> None:
+    serve = _with_config(commands.add_parser("serve", help="run the service"))
+    serve.add_argument("--only", type=_parts, default=ALL, metavar="PARTS", help=f"of {','.join(ALL)}")
+    serve.set_defaults(run=service.serve)
+
+    show = commands.add_parser("demo", help="bridge and vendor simulator on loopback, to look around")
+    show.add_argument("--state", default=".demo", metavar="FOLDER", help="where it keeps its files (.demo)")
+    for name, port in (("smtp", 2525), ("desk", 8080), ("hook", 8090), ("simulator", 8081)):
+        show.add_argument(f"--{name}-port", type=_port, default=port, metavar="PORT", help=f"{port}; 0 = any free")
+    show.set_defaults(run=demo.run)
+
+    vendor = commands.add_parser("simulator", help="the vendor simulator alone", add_help=False)
+    vendor.add_argument("arguments", nargs=argparse.REMAINDER)
+    vendor.set_defaults(run=service.simulator)
+
+
+def _checks(commands: Commands) -> None:
+    check = commands.add_parser("check-config", help="tell every mistake of a configuration at once")
+    check.add_argument("file", metavar="FILE", nargs="?")
+    check.set_defaults(run=checks.check_config)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.set_defaults(run=checks.schema)
+
+    doctor = _json(_with_config(commands.add_parser("doctor", help="try everything the service needs")))
+    doctor.set_defaults(run=checks.doctor)
+
+    migrate = _with_config(commands.add_parser("migrate", help="bring the database up to this version"))
+    migrate.set_defaults(run=checks.migrate)
+
+    why = _json(_with_config(commands.add_parser("explain", help="what would be decided on a mail, and why")))
+    why.add_argument("mail", metavar="MAIL.eml", help="- for standard input")
+    why.add_argument("--from", dest="sender", metavar="ADDRESS", help="envelope sender (else the mail's From)")
+    why.add_argument("--to", action="append", metavar="ADDRESS", help="envelope recipient (else To and Cc)")
+    why.add_argument("--client", default="127.0.0.1", metavar="IP", help="the client's address (127.0.0.1)")
+    why.add_argument("--user", metavar="NAME", help="the SMTP user it logged in as")
+    why.set_defaults(run=explain.run)
+
+
+def _messages(commands: Commands) -> None:
+    by_hand = _json(_with_config(commands.add_parser("send", help="send one SMS by hand, through the policy")))
+    by_hand.add_argument("number")
+    by_hand.add_argument("text")
+    by_hand.set_defaults(run=messages.send)
+
+    resume = _with_config(commands.add_parser("resume", help="send again after sending stopped itself"))
+    resume.add_argument("account", nargs="?", help="one account (else all)")
+    resume.set_defaults(run=messages.resume)
+
+    verbs = commands.add_parser("messages", help="look at messages and act on them").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    rows = _json(_with_config(verbs.add_parser("list", help="newest first")))
+    rows.add_argument("--state", choices=[str(state) for state in State])
+    rows.add_argument("--number", help="part of the number")
+    rows.add_argument("--sender", help="the sender's address")
+    rows.add_argument("--text", help="part of the text")
+    rows.add_argument("--limit", type=_rows, default=50, help="50")
+    rows.set_defaults(run=messages.rows)
+
+    for name, run, words in (
+        ("show", messages.show, "one message with its whole history"),
+        ("resubmit", messages.resubmit, "send the same text to the same number again, as a new message"),
+        ("release", messages.release, "send a held message"),
+        ("cancel", messages.cancel, "never send a queued, held or unknown message"),
+    ):
+        verb = _json(_with_config(verbs.add_parser(name, help=words)))
+        verb.add_argument("id", help="MessageID or number of the message")
+        verb.set_defaults(run=run)
+    forward = _json(_with_config(verbs.add_parser("forward", help="send its text to another number")))
+    forward.add_argument("id", help="MessageID or number of the message")
+    forward.add_argument("number")
+    forward.set_defaults(run=messages.forward)
+
+
+def _keys(commands: Commands) -> None:
+    users = commands.add_parser("user", help="who may log in").add_subparsers(required=True, metavar="VERB")
+    for name, run, words in (
+        ("add", keys.user_add, "add a user; asks for the password"),
+        ("passwd", keys.user_passwd, "change a password; asks for it"),
+        ("remove", keys.user_remove, "remove a user"),
+    ):
+        verb = _with_config(users.add_parser(name, help=words))
+        verb.add_argument("--smtp", action="store_true", required=True, help="an SMTP user")
+        verb.add_argument("name")
+        verb.set_defaults(run=run)
+
+    dkim = commands.add_parser("dkim", help="the key that signs our mails").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    keygen = dkim.add_parser("keygen", help="make a key and print its DNS record")
+    keygen.add_argument("--out", required=True, metavar="FILE", help="where the private key is written (0600)")
+    keygen.add_argument("--domain", required=True)
+    keygen.add_argument("--selector", default="bridge")
+    keygen.set_defaults(run=keys.dkim_keygen)

@@ -1,0 +1,44 @@
+"""Where the configuration is found, and the store that it names, for the commands that need them."""
+
+import contextlib
+import os
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from bridge.app.wiring import open_store_of
+from bridge.config import Config, load
+from bridge.errors import ConfigError
+from bridge.store import Store
+
+_PLACES: Final = ("config/bridge.yaml", "/etc/smsbridge/bridge.yaml")
+
+
+def config_path(options: Namespace) -> Path:
+    """Return the file named by ``-c``, else by the environment, else the first that is there."""
+    named = options.config or os.environ.get("SMSBRIDGE_CONFIG")
+    if named:
+        return Path(named)
+    for place in _PLACES:
+        if Path(place).is_file():
+            return Path(place)
+    raise ConfigError(
+        f"no configuration found: name one with -c FILE or $SMSBRIDGE_CONFIG, or put it at {' or '.join(_PLACES)}"
+    )
+
+
+def configured(options: Namespace) -> Config:
+    """Return the configuration of this command. Raises `ConfigError` with every mistake in it."""
+    return load(config_path(options), os.environ)
+
+
+@contextlib.asynccontextmanager
+async def opened(options: Namespace) -> AsyncIterator[tuple[Config, Store]]:
+    """Open the store beside a service that may be running on it."""
+    config = configured(options)
+    store = await open_store_of(config)
+    try:
+        yield config, store
+    finally:
+        await store.close()
