@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, tzinfo
+from decimal import Decimal
 from typing import Final
 
 MAX_WORD: Final = 200
 MAX_TEXT: Final = 5_000  # an SMS of ten segments has 1,530 characters
 MAX_PRICE: Final = 1_000_000  # of the vendor's currency, for one SMS
+EARLIEST: Final = 946_684_800_000  # the year 2000; a default date of some software is no date
+LATEST: Final = 4_102_444_800_000  # the year 2100
 
 # Controls, and lone surrogates, which JSON can spell and no database can store.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -57,10 +59,7 @@ def price(text: str) -> int | None:
     text = text.strip().lstrip("$")
     if not _PRICE.fullmatch(text):
         return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:  # pragma: no cover - the pattern leaves nothing that Decimal refuses
-        return None
+    amount = Decimal(text)
     return int((amount * 10_000).to_integral_value()) if 0 <= amount <= MAX_PRICE else None
 
 
@@ -73,9 +72,10 @@ def moment(text: str, zone: tzinfo) -> int | None:
     for pattern, read in _DATE_FORMS:
         if found := pattern.fullmatch(text):
             try:
-                return int(read(found, zone).timestamp() * 1000)
+                at = int(read(found, zone).timestamp() * 1000)
             except (ValueError, OverflowError):
                 return None
+            return at if EARLIEST <= at < LATEST else None
     return None
 
 
@@ -101,5 +101,3 @@ _DATE_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], tzinfo]
     (_PAGE_DATE, _page_date),
     (_ISO_DATE, _iso_date),
 )
-
-UTC_ZONE: Final = UTC

@@ -5,7 +5,7 @@ Field sets: A (the vendor's page), B (v2.04) and v3. Names are as `document.norm
 
 import json
 from collections.abc import Iterable
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import Final
 
 from bridge.errors import EventError
@@ -123,7 +123,7 @@ def id_of(fields: Fields, *names: str) -> str | None:
 
 def time_of(fields: Fields, zone: tzinfo) -> int | None:
     """Return the event's moment in ms UTC; UTC fields are believed before local ones."""
-    return _first_moment(fields, _UTC_TIMES, clean.UTC_ZONE) or _first_moment(fields, _LOCAL_TIMES, zone)
+    return _first_moment(fields, _UTC_TIMES, UTC) or _first_moment(fields, _LOCAL_TIMES, zone)
 
 
 def _first_moment(fields: Fields, names: Iterable[str], zone: tzinfo) -> int | None:
