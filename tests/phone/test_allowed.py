@@ -103,6 +103,7 @@ def test_where_a_country_does_not_tell_mobiles_from_fixed_lines_both_types_fit()
 @pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS))
 def test_a_code_of_no_country_passes_only_when_the_operator_names_it(code: int) -> None:
     example = phonenumbers.example_number_for_non_geo_entity(code)
+    assert example is not None
     number = _number(f"+{code}{phonenumbers.national_significant_number(example)}")
     wide = ["+8", "+9", "+88", "+80", "+87", "+97"]
     assert number.non_geographic
