@@ -99,6 +99,7 @@ def test_an_international_prefix_of_the_region_is_not_read_as_00_with_a_spare_tr
         "447400123456",
         "12125550123",
         "00421000001",
+        "0011112125550123",  # "+1 1 212 …": a trunk digit in an international number
         "0042100000",
         "00000421000001",
         "+0421000001",
