@@ -111,7 +111,6 @@ class Walk:
         return Part(head, content_type(head.first("content-type"), default), head.body_at, end)
 
     def _collect(self, part: Part, depth: int) -> Texts:
-        self._budget.take_part()
         if part.kind.kind == "multipart/encrypted":
             raise MailError(_ENCRYPTED)
         if part.kind.main != "multipart":
@@ -209,6 +208,7 @@ class Walk:
     def _child(self, start: int, end: int, default: str) -> Part:
         if end > start and self._raw[end - 1] == 13:  # the CR belongs to the boundary line
             end -= 1
+        self._budget.take_part()
         head = headers.split(self._raw, start, max(start, end), self._budget)
         return self._part(head, max(head.body_at, end), default)
 

@@ -15,6 +15,7 @@ MAX_LINES = 3_000  # lines that are looked at; no SMS has room for what stands b
 _MAX_LINE = 1_000  # characters of one line that are looked at
 _MAX_ATTRIBUTION_LINES = 4
 _MAX_BLOCK_LINES = 9  # Outlook's header block: five fields, of which To and Cc may be wrapped
+_MAX_APP_LINE = 120  # characters of "Sent from my iPhone" and its like, without the link
 _MAX_SIGNATURE_LINES = 20  # under a bare "--", which may also be a line drawn by hand
 
 _RULE = re.compile(r"[\s*>]*[-_=*—–]{3,}\s*")
@@ -23,7 +24,10 @@ _PICTURE = re.compile(
     r"|<(?:image|img)[\w.-]{0,60}\.(?:png|jpe?g|gif)>",
     re.IGNORECASE,
 )
-_LINKED = re.compile(r"(?P<shown>[^\s<>]{1,500})<(?P<link>(?:mailto:|tel:|https?://)[^\s<>]{1,2000})>")
+_LINK = re.compile(r"<((?:mailto:|tel:|https?://)[^\s<>]{1,2000})>")
+_LINK_AT_END = re.compile(r"\s?[(<]?https?://\S{1,2000}$")
+_LIST_RULE = re.compile(r"_{20,}\s*")
+_LIST_WORDS = re.compile(r"mailing list|unsubscribe|listinfo|mailman", re.IGNORECASE)
 _ARMOUR = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash:[^\n]*\n)*\n?")
 _PARAGRAPH_END = re.compile(r"\n[ \t\u00a0]*\n")
 
@@ -45,7 +49,7 @@ def tidied(text: str) -> Rest:
     text, pictures = _PICTURE.subn("", text)
     if pictures:
         found += ("picture",)
-    return Rest(_LINKED.sub(_once, text), found)
+    return Rest(_LINK.sub(_once, text), found)
 
 
 def without_history(text: str) -> Rest:
@@ -64,12 +68,10 @@ def without_signature(text: str) -> Rest:
     lines = text.split("\n")
     end = _signature_at(lines[:MAX_LINES])
     kept = lines if end is None else lines[:end]
-    signed = [
-        i for i, line in enumerate(kept[:MAX_LINES]) if len(line) < 200 and words.SENT_FROM.fullmatch(line)
-    ]
+    signed = {index for index, line in enumerate(kept[:MAX_LINES]) if _is_sent_from(line)}
     if end is None and not signed:
         return Rest(text)
-    return Rest("\n".join(line for i, line in enumerate(kept) if i not in set(signed)), (SIGNATURE,))
+    return Rest("\n".join(line for index, line in enumerate(kept) if index not in signed), (SIGNATURE,))
 
 
 def without_small_print(text: str, disclaimers: Sequence[re.Pattern[str]]) -> Rest:
@@ -94,10 +96,12 @@ def without_small_print(text: str, disclaimers: Sequence[re.Pattern[str]]) -> Re
 
 def _once(match: re.Match[str]) -> str:
     """Outlook writes a link twice: ``x.example<http://x.example/>``. What the text does not show stays."""
-    shown, link = match["shown"], match["link"]
-    if link.startswith(("mailto:", "tel:")) or _bare(link) == _bare(shown):
-        return shown
-    return f"{shown} ({link})"
+    before = match.string[max(0, match.start() - 500) : match.start()]
+    if not before or before[-1].isspace():
+        return match[0]
+    if match[1].startswith(("mailto:", "tel:")) or _bare(match[1]) == _bare(before.split()[-1]):
+        return ""
+    return f" ({match[1]})"
 
 
 def _bare(link: str) -> str:
@@ -200,16 +204,29 @@ def _without_rule(kept: list[str]) -> list[str]:
     return kept
 
 
+def _is_sent_from(line: str) -> bool:
+    shown = _LINK_AT_END.sub("", line[: 20 * _MAX_APP_LINE])
+    return len(shown) <= _MAX_APP_LINE and words.SENT_FROM.fullmatch(shown) is not None
+
+
 def _signature_at(lines: list[str]) -> int | None:
-    """Where the signature begins: RFC 3676, 4.3 says "-- "; many programs take the blank away."""
+    """Where the signature or list footer begins: RFC 3676, 4.3 says "-- "; many programs take the blank away."""
     text_before = False
     for position, line in enumerate(lines):
         if line.rstrip() == "--" and text_before:
             if line == "-- " or len(lines) - position <= _MAX_SIGNATURE_LINES:
                 return position
+        elif text_before and _is_list_footer(lines, position):
+            return position
         elif line.strip():
             text_before = True
     return None
+
+
+def _is_list_footer(lines: list[str], position: int) -> bool:
+    if len(lines) - position > _MAX_SIGNATURE_LINES or not _LIST_RULE.fullmatch(lines[position][:_MAX_LINE]):
+        return False
+    return any(_LIST_WORDS.search(line[:_MAX_LINE]) for line in lines[position:])
 
 
 def _text_in(paragraphs: list[str]) -> bool:

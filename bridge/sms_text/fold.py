@@ -110,6 +110,8 @@ def _to_ascii(text: str, replaced: int) -> Folded:
             pieces.append(character)
             continue
         shown = _plain_form(character)
+        if not shown and pieces[-1:] == [" "]:  # no second blank where an emoji stood between two
+            pieces.pop()
         pieces.append(shown)
         replaced += bool(shown) and shown != character
         dropped += not shown

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from bridge.sms_text import marks
-from bridge.sms_text.marks import HISTORY, Cut
+from bridge.sms_text.marks import HISTORY, LONG_MAIL, Cut
 
 MAX_HTML = 512 * 1024  # characters; the mail reader holds to the same cap
+MAX_ELEMENTS = 50_000  # a long newsletter has 5,000
 
 _LEAVE_OUT = frozenset(
     {
@@ -36,6 +37,8 @@ _HIDDEN = re.compile(
 )
 _NO_MARGIN = re.compile(r"(?<![a-z-])margin(?:-bottom|-top)?:0")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
+# Gateways and clients put text behind the end of the page; the parser would lose it.
+_PAGE_END = re.compile(r"</(?:html|body)\s{0,20}>", re.IGNORECASE)
 _SHOWN_AS_IS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+")
 
 
@@ -116,7 +119,8 @@ def to_text(html: str, *, cut: bool) -> Page:
 
 
 def _parse(html: str) -> etree._Element | None:
-    source = _DECLARATION.sub("", html[:MAX_HTML].replace("\0", "")).encode("utf-8", "replace")
+    page = _PAGE_END.sub("", _DECLARATION.sub("", html[:MAX_HTML].replace("\0", "")))
+    source = page.encode("utf-8", "replace")
     parser = etree.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True
     )
@@ -148,6 +152,7 @@ class _Walk:
 
     def run(self, root: etree._Element) -> None:
         stack: list[tuple[etree._Element, bool]] = [(root, False)]
+        left = MAX_ELEMENTS
         while stack:
             element, leaving = stack.pop()
             if leaving:
@@ -157,6 +162,10 @@ class _Walk:
                     self.cut.append(HISTORY)
                     self.page.quote_gap()
                     return
+                if left == 0:
+                    self.cut.append(LONG_MAIL)
+                    return
+                left -= 1
                 stack.append((element, True))
                 stack += [(child, False) for child in reversed(self._enter(element))]
                 continue
@@ -165,7 +174,11 @@ class _Walk:
 
     def _skips(self, element: etree._Element) -> bool:
         """Whether an element is left out whole: never shown, hidden, or marked by the client as cut."""
-        if not isinstance(element.tag, str) or element.tag in _LEAVE_OUT or _is_hidden(element):
+        if not isinstance(element.tag, str) or element.tag in _LEAVE_OUT:
+            return True
+        if not element.keys():  # most elements: no attribute, so nothing says that they are special
+            return False
+        if _is_hidden(element):
             return True
         cut = marks.cut_of(element) if self._cutting else None
         if cut is None:
@@ -229,7 +242,10 @@ class _Walk:
     def _close_link(self) -> None:
         link = self._links.pop()
         shown = "".join(self.page.pieces[link.begins_at :][:50]).strip()
-        if shown and link.href.lower().startswith(("http://", "https://")) and not _SHOWN_AS_IS.match(shown):
+        address = link.href.lower()
+        if not shown or not address.startswith(("http://", "https://")) or _SHOWN_AS_IS.match(shown):
+            return
+        if address.partition("://")[2].rstrip("/") != shown.lower().rstrip("/"):
             self.page.text(f" ({link.href})")
 
     def _text(self, text: str | None) -> None:
@@ -245,18 +261,14 @@ def _is_hidden(element: etree._Element) -> bool:
     if element.get("hidden") is not None:
         return True
     style = element.get("style")
-    return style is not None and _HIDDEN.search(_squeezed(style)) is not None
+    return style is not None and _HIDDEN.search(marks.squeezed(style)) is not None
 
 
 def _margin(element: etree._Element) -> int:
     """Line ends around a paragraph: Outlook's paragraphs have no margin, others show a blank line."""
     if "MsoNormal" in element.get("class", "") or "MsoPlainText" in element.get("class", ""):
         return 1
-    return 1 if _NO_MARGIN.search(_squeezed(element.get("style", ""))) else 2
-
-
-def _squeezed(style: str) -> str:
-    return re.sub(r"\s+", "", style[:2_000]).lower()
+    return 1 if _NO_MARGIN.search(marks.squeezed(element.get("style", ""))) else 2
 
 
 def _emoji_of(element: etree._Element) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bridge.sms_text import fold, segments, template
 from bridge.sms_text.body import body_of, says_something
+from bridge.sms_text.marks import LONG_MAIL
 from bridge.sms_text.segments import Encoding
 
 MAX_COSTLY = 20  # characters that are named one by one
@@ -104,7 +105,7 @@ def make(
     folded = fold.fold(fold.clean(text), rule.fold)
     cut = [*body.cut]
     if truncated:
-        cut.append("the end of a very long mail")
+        cut.append(LONG_MAIL)
     if folded.dropped:
         cut.append(f"{folded.dropped:,} emoji or symbol{'s' if folded.dropped > 1 else ''}")
     text = fold.tidy(folded.text)
@@ -121,7 +122,9 @@ def _fitted(text: str, replaced: int, cut: list[str], rule: TextRule, limit: int
         left_out = len(text) - len(kept.removesuffix("...").removesuffix("…"))
         cut.append(f"{left_out:,} character{'s' if left_out > 1 else ''} after the limit")
         text, counted = kept, segments.count(kept)
-    return SmsText(text, counted.encoding, counted.segments, tuple(cut), replaced, costly_in(text))
+    return SmsText(
+        text, counted.encoding, counted.segments, tuple(dict.fromkeys(cut)), replaced, costly_in(text)
+    )
 
 
 def costly_in(text: str) -> tuple[Costly, ...]:

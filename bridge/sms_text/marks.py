@@ -8,9 +8,10 @@ from typing import Literal
 
 from lxml import etree
 
-Cut = Literal["quoted history", "signature", "disclaimer", "warning banner", "picture"]
+Cut = Literal["quoted history", "signature", "the end of a very long mail"]
 HISTORY: Cut = "quoted history"
 SIGNATURE: Cut = "signature"
+LONG_MAIL: Cut = "the end of a very long mail"
 
 # Everything behind these is history: they are empty, or hold only the header of the mail that was answered.
 _ENDS_IDS = frozenset(
@@ -95,7 +96,7 @@ def ends_mail(element: etree._Element) -> bool:
     if name in _ENDS_IDS or element.get("data-marker", "") in ("__DIVIDER__", "__HEADERS__"):
         return True
     style = element.get("style", "") if element.tag == "div" else ""
-    return "border-top" in style and _OUTLOOK_RULE.search(_squeezed(style)) is not None
+    return "border-top" in style and _OUTLOOK_RULE.search(squeezed(style)) is not None
 
 
 def cut_of(element: etree._Element) -> Cut | None:
@@ -134,8 +135,9 @@ def _quotes(element: etree._Element) -> bool:
     if element.get("type", "").lower() == "cite" or "gmail_quote" in element.get("class", ""):
         return True
     style = element.get("style", "")
-    return "border-left" in style.lower() and _QUOTE_BAR.search(_squeezed(style)) is not None
+    return "border-left" in style.lower() and _QUOTE_BAR.search(squeezed(style)) is not None
 
 
-def _squeezed(style: str) -> str:
+def squeezed(style: str) -> str:
+    """A style attribute in lower case without blanks, as the patterns here expect it."""
     return re.sub(r"\s+", "", style[:2_000]).lower()

@@ -54,7 +54,7 @@ _MESSAGE = _any(
 )  # fmt: skip
 DIVIDER = _pattern(
     r"[>\s*]{0,10}[-_=]{2,40}\s?\*?\s?",
-    _any(f"{_OLD}[ -]?{_MESSAGE}", f"{_MESSAGE} {_OLD}", "originalnachricht"),
+    _any(f"{_OLD}[ -]?{_MESSAGE}", f"{_MESSAGE} {_OLD}", "originalnachricht", r".{1,150}\bwrote\s?:?"),
     r"[^-\n]{0,40}\*?\s?[-_=]{2,40}\s*",
 )
 FORWARD = _pattern(
