@@ -94,7 +94,12 @@ class Mailer:
         try:
             mail = compose(reply, target.sender, self._settings().timezone)
             await aiosmtplib.send(
-                mail, hostname=target.host, port=target.port, timeout=TIMEOUT_S, start_tls=False
+                mail,
+                hostname=target.host,
+                port=target.port,
+                timeout=TIMEOUT_S,
+                start_tls=False,
+                local_hostname=target.sender.rpartition("@")[2],
             )
             entry.answer = "taken"
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:

@@ -8,7 +8,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -145,11 +145,9 @@ async def running(settings: Settings) -> AsyncIterator[Simulator]:
         yield Simulator(vendor, host, port)
     finally:
         vendor.close()
+        await tasks[0]
         for task in tasks[1:]:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
 
 async def serve(
@@ -162,6 +160,13 @@ async def serve(
         if ready is not None:
             ready(simulator)
         await (stop or asyncio.Event()).wait()
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it is over: `asyncio.wait_for` of Python 3.11 can swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)
 
 
 def is_loopback(address: str) -> bool:

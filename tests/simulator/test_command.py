@@ -4,13 +4,14 @@ import asyncio
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 import httpx
 import pytest
 
 from bridge.simulator import Settings, Simulator, Webhook, serve
 from bridge.simulator.command import main
-from bridge.simulator.server import is_loopback, running
+from bridge.simulator.server import end, is_loopback, running
 
 from .conftest import WAIT_S
 
@@ -123,6 +124,18 @@ async def test_the_vendor_listens_on_ipv6_too() -> None:
                 assert (await http.get(simulator.url)).status_code == 200
     except OSError as error:
         pytest.skip(f"no IPv6 loopback here: {error}")
+
+
+async def test_a_loop_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(end(task), WAIT_S)
+    assert task.cancelled()
 
 
 def test_only_loopback_is_loopback() -> None:

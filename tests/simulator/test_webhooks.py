@@ -196,16 +196,16 @@ async def test_any_body_can_be_posted_by_hand(customer: Customer, receiver: Rece
 
 async def test_nothing_is_posted_after_a_reset(customer: Customer, receiver: Receiver) -> None:
     hooked(customer, receiver)
-    await customer.rule(on="webhook", action="late", delay_ms=60, message_id="OLD1")
-    await customer.rule(on="webhook", action="swap", delay_ms=60, message_id="OLD2")
+    await customer.rule(on="webhook", action="late", delay_ms=1_000, message_id="OLD1")
+    await customer.rule(on="webhook", action="swap", delay_ms=1_000, message_id="OLD2")
     for index in (1, 2):
         await customer.send(number=f"042100000{index}", MessageID=f"OLD{index}")
         await customer.settled(f"OLD{index}")
-    customer.simulator.configure(delivery_delay_ms=60)
+    customer.simulator.configure(delivery_delay_ms=1_000)
     await customer.send(number="0421000003", MessageID="OLD3")
     assert (await customer.admin("reset", {})).status_code == 204
     assert (await customer.messages(), await customer.log()) == ([], [])
-    customer.simulator.configure(delivery_delay_ms=150)
+    customer.simulator.configure(delivery_delay_ms=1_300)
     await customer.send(MessageID="NEW")
     await until(lambda: receiver.hooks)
     assert [fields["MessageID"] for fields in receiver.of("SMS")] == ["NEW"]
