@@ -150,10 +150,11 @@ async def _exchange(
     max_bytes: int,
     content: bytes | None,
 ) -> Answer:
-    # Raw: we ask for no compression, and what comes compressed all the same is unreadable, not a bomb.
     async with http.stream(method, url, headers=headers, content=content) as response:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise httpx.DecodingError("the answer is compressed")  # not asked for, and perhaps a bomb
         body = bytearray()
-        async for piece in response.aiter_raw():
+        async for piece in response.aiter_bytes():
             body += piece
             if len(body) > max_bytes:
                 raise httpx.DecodingError("the answer is too long")
