@@ -1,4 +1,4 @@
-"""The step "report mail": what we tell becomes a finished mail, in the brand's look, safe in header and body."""
+"""The step "report mail": what we tell becomes a finished mail, in the brand's look and safe."""
 
 from bridge.render.mail import Rendered, Renderer
 

@@ -16,7 +16,9 @@ Field = tuple[str, str]  # a name, and a value that may hold "\r\n " only where 
 
 MAX_REFERENCES: Final = 20
 _WIDTH: Final = 78  # RFC 5322, 2.1.1: lines should be no longer
-_CHUNK: Final = 42  # octets of an encoded word: with =?utf-8?B?…?= it stays within 75 characters (RFC 2047, 2)
+_CHUNK: Final = (
+    42  # octets of an encoded word: with =?utf-8?B?…?= it stays within 75 characters (RFC 2047, 2)
+)
 _PRINTABLE: Final = re.compile(r"[ -~]*")
 _LONG_WORD: Final = re.compile(r"[^ ]{61}")
 _NAME: Final = re.compile(rb"([A-Za-z][A-Za-z0-9-]*):")
@@ -52,7 +54,7 @@ def mailbox(name: str, addr: str) -> str:
 
 
 def message_ids(values: Iterable[str]) -> str:
-    """The well-formed Message-IDs among ``values``, once each: the first and the newest when there are many."""
+    """The well-formed Message-IDs among ``values``, once each: of many, the first and the newest."""
     good = [value for value in dict.fromkeys(values) if _MESSAGE_ID.fullmatch(value)]
     if len(good) > MAX_REFERENCES:
         good = [good[0], *good[1 - MAX_REFERENCES :]]
@@ -60,7 +62,7 @@ def message_ids(values: Iterable[str]) -> str:
 
 
 def write(fields: Sequence[Field]) -> bytes:
-    """The fields as octets, folded, with CRLF. Raises `RenderError` when they do not read back as they should."""
+    """The fields as octets, folded, with CRLF. Raises `RenderError` when they do not read back."""
     octets = b"".join(f"{_folded(name, value)}\r\n".encode() for name, value in fields)
     check(octets + b"\r\n", [name for name, _ in fields])
     return octets

@@ -1,7 +1,7 @@
 """From an outbox row to a finished mail: view, templates, inlined styles, header, MIME. Step "report mail".
 
-Owns what stands in which header field. The words are `report`'s, the looks the templates'; signing and handing
-over are `mail_out`'s.
+Owns what stands in which header field. The words are `report`'s, the looks the templates'; `mail_out` signs
+and hands over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,8 +36,10 @@ _NOT_IN_SUBJECTS: Final = frozenset({"text", "quoted", "note"})  # what an SMS s
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished mail: ``raw`` in CRLF, 7-bit. ``faults`` names the templates or logos of the brand that could
-    not be used, one sentence each; ours stood in."""
+    """A finished mail: ``raw`` in CRLF, 7-bit.
+
+    ``faults`` names the brand's templates or logo that could not be used, one sentence each; ours stood in.
+    """
 
     raw: bytes
     subject: str
@@ -146,7 +148,7 @@ class Renderer:
 
 
 def _thread(source: StoredMail | None) -> list[Field]:
-    """In-Reply-To and References of the mail that was sent to us, so that clients show a thread (RFC 5322, 3.6.4)."""
+    """In-Reply-To and References, so that clients show a thread (RFC 5322, 3.6.4)."""
     if source is None or source.header_message_id is None:
         return []
     own = source.header_message_id

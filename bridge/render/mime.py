@@ -21,7 +21,7 @@ _PLAIN: Final = re.compile(rb"(?:(?!From )[\t -~]{0,900}\r\n)*")
 
 
 def build(fields: Sequence[Field], text: str, html: str, logo: Logo | None) -> bytes:
-    """The finished mail, CRLF, every line at most 998 octets. Raises `RenderError` when it is not as asked."""
+    """The finished mail, CRLF, no line over 998 octets. Raises `RenderError` when it is not as asked."""
     mark = hashlib.sha256(f"{fields!r}{text}{html}".encode("utf-8", "replace")).hexdigest()[:24]
     page = _leaf("text/html; charset=utf-8", html)
     if logo:

@@ -17,7 +17,20 @@ MAX_SOURCE: Final = 200_000  # characters of one template
 MAX_OUTPUT: Final = 200_000  # characters a template may write; ours stay below 90,000
 MAX_INCLUDES: Final = 20  # in one file of a brand
 FILTERS: Final = frozenset(
-    {"e", "escape", "trim", "upper", "lower", "title", "capitalize", "default", "length", "join", "first", "last"}
+    {
+        "e",
+        "escape",
+        "trim",
+        "upper",
+        "lower",
+        "title",
+        "capitalize",
+        "default",
+        "length",
+        "join",
+        "first",
+        "last",
+    }
 )
 
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]+/)?[a-z0-9_-]+\.(?:txt|html|css)")
@@ -27,7 +40,8 @@ _ALLOWED: Final = (
     nodes.For, nodes.Getattr, nodes.Block, nodes.Extends, nodes.Include, nodes.Test,
 )  # fmt: skip
 _FAULTS: Final = (
-    TemplateError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError,
+    TemplateError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
+    ValueError,
 )  # fmt: skip
 
 
@@ -62,9 +76,7 @@ class _Loader(BaseLoader):
     def __init__(self, ours: Path, own: Path | None) -> None:
         self._ours, self._own = ours, own
 
-    def get_source(
-        self, environment: Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         if not _NAME.fullmatch(template):
             raise TemplateNotFound(template)
         if self._own and (self._own / template).is_file():
@@ -148,17 +160,18 @@ def _inner(loop: nodes.For) -> bool:
 
 def _check_includes(tree: nodes.Template, name: str) -> None:
     """A part includes nothing: so files cannot multiply each other."""
-    named = [*tree.find_all(nodes.Include), *tree.find_all(nodes.Extends)]
-    if any(not isinstance(node.template, nodes.Const) for node in named):
+    includes = [node.template for node in tree.find_all(nodes.Include)]
+    named = [*includes, *(node.template for node in tree.find_all(nodes.Extends))]
+    if any(not isinstance(node, nodes.Const) for node in named):
         raise ValueError("the names of included files must be plain texts")
-    includes = [node for node in named if isinstance(node, nodes.Include)]
     if name.startswith("parts/") and named:
         raise ValueError("a file of parts/ may include nothing")
-    if len(includes) > MAX_INCLUDES or any(
-        not str(node.template.value).startswith("parts/")  # type: ignore[attr-defined]
-        for node in includes
-    ):
-        raise ValueError(f"it may include at most {MAX_INCLUDES} files, all of parts/")
+    if len(includes) > MAX_INCLUDES or not all(_is_part(node) for node in includes):
+        raise ValueError(f"it may include at most {MAX_INCLUDES} files, all of parts/ or style.css")
+
+
+def _is_part(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Const) and str(node.value).startswith(("parts/", "style.css"))
 
 
 def _why(error: BaseException) -> str:

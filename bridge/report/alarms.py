@@ -1,6 +1,6 @@
 """What an alarm to the admin says: its facts become a heading, a sentence, what to do, and the bare facts.
 
-Pure. Facts are pairs of words; ``alarm`` names what happened. An alarm we have no words for is shown as it is.
+Pure. Facts are pairs of words; ``alarm`` names what happened. One that has no words here is shown as it is.
 """
 
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ _NAMES: Final = frozenset({"alarm", "key", "stop"})
 
 
 def words(facts: Mapping[str, str]) -> Alarm:
-    """The words of the alarm that ``facts`` tell of: ``alarm`` names it, ``stop`` why an account stands still."""
+    """The words of an alarm. Of its facts ``alarm`` names it, ``stop`` says why an account stands still."""
     name = plain.one_line(facts.get("alarm") or facts.get("key", ""), 80)
     known = _STOPPED.get(facts.get("stop", "")) or _KNOWN.get(name.partition(":")[0])
     details = tuple(

@@ -14,14 +14,14 @@ MAX_LINE: Final = 300  # characters shown of a text that stands on one line
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
-# Embeddings, overrides and isolates (Unicode UAX 9): left open, they would turn round what stands behind them.
+# Embeddings, overrides and isolates (Unicode UAX 9): left open, they turn round what stands behind them.
 _DIRECTION: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = re.compile(r"\s+")
 
 
 def several_lines(text: str, most: int = MAX_TEXT) -> str:
-    """``text`` with its lines kept (ends made LF), without what cannot or must not be seen, at most ``most`` long."""
+    """``text`` with its lines (ends made LF), without what must not be seen, ``most`` characters at most."""
     lines = _LINE_ENDS.sub("\n", text[: 2 * most])
     seen = _DIRECTION.sub("", _UNSEEN.sub("", lines)).strip("\n")
     return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"

@@ -27,7 +27,7 @@ ICONS: Final[Mapping[Tone, str]] = {Tone.GOOD: "✓", Tone.BAD: "✕", Tone.WAIT
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where an SMS stands, told to a person. ``word`` is short enough for a badge; ``advice`` may be empty."""
+    """Where an SMS stands, told to a person. ``word`` fits on a badge; ``advice`` may be empty."""
 
     tone: Tone
     word: str
@@ -70,19 +70,22 @@ _TOLD: Final[Mapping[State, Outcome]] = {
         Tone.BAD,
         "Not sent",
         "We may not send to this number.",
-        "It was not sent and nothing was charged for it. If you think this number should be allowed, please ask "
-        "your administrator.",
+        "Nothing was charged for it. If you think this number should be allowed, please ask your "
+        "administrator.",
     ),
     State.EXPIRED: Outcome(
         Tone.BAD, "Not sent", "It could not be sent in time, so we did not send it any more.", _AGAIN
     ),
     State.CANCELLED: Outcome(
-        Tone.BAD, "Cancelled", "It was cancelled before it reached the phone.", "Please send it again if it still matters."
+        Tone.BAD,
+        "Cancelled",
+        "It was cancelled before it reached the phone.",
+        "Please send it again if it still matters.",
     ),
     State.UNCONFIRMED: Outcome(
         Tone.WAIT,
         "Not confirmed",
-        "It was sent, but nobody could tell us whether it arrived. The phone may have been switched off for days.",
+        "It was sent, but nobody could tell us whether it arrived. The phone may have been off for days.",
         "Please ask the person whether they got it before you send it again.",
     ),
 }

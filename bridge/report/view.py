@@ -1,4 +1,4 @@
-"""What a mail of ours says, as one frozen value: the templates only lay it out. Step "report mail" of the flow.
+"""What a mail of ours says, as one frozen value that templates only lay out. Step "report mail".
 
 Pure: `view` takes the outbox row, the mail it answers, its SMS and the brand, and returns a `View`. It knows
 no templates, no HTML and no SMTP; everything in a `View` is plain text, safe to show once escaped.
@@ -22,11 +22,8 @@ LocalTime = Callable[[int], datetime.datetime]  # ms UTC → aware time on the o
 MAX_ROWS = 120  # rows of a summary: some 50 kB of HTML; the rest is counted
 MAX_QUOTE = 600  # characters of our own SMS under a reply
 
-_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec")
 _ORDER: Final = {Tone.BAD: 0, Tone.WAIT: 1, Tone.GOOD: 2, Tone.NEWS: 3}  # what needs a person comes first
 _RE: Final = re.compile(r"^(?:\s*(?:re|aw|sv|antw)\s*(?:\[\d+\])?:)+", re.IGNORECASE)
 
@@ -51,10 +48,10 @@ class Row:
 class View:
     """Everything the templates of one mail need.
 
-    ``number`` is written for people, ``e164`` for machines; both are empty in summaries and alarms. ``text`` is
-    the SMS (or the answer from the phone), ``quoted`` the SMS of ours that a phone answered. ``note`` is a
-    remark the reader should know, ``hint`` says what answering this mail does. ``more`` counts the rows that
-    are not shown. ``subject`` is the subject of the mail that was sent to us, without its ``Re:``.
+    ``number`` is written for people, ``e164`` for machines; both are empty in summaries and alarms.
+    ``text`` is the SMS (or the answer from the phone), ``quoted`` the SMS of ours that a phone answered.
+    ``note`` is a remark the reader should know, ``hint`` says what answering this mail does. ``more`` counts
+    the rows that are not shown. ``subject`` is that of the mail that was sent to us, without its ``Re:``.
     """
 
     kind: MailKind
@@ -101,7 +98,7 @@ def view(
 
 
 def when(at: int, local: LocalTime) -> str:
-    """``at`` (ms UTC) for people: ``Sunday 22 November 2026, 16:16 AEDT``."""
+    """``at`` (ms UTC) for people: ``Sun 22 Nov 2026, 16:16 AEDT``."""
     time = local(at)
     zone = time.tzname() or ""
     day = f"{_DAYS[time.weekday()]} {time.day} {_MONTHS[time.month - 1]} {time.year}"
@@ -147,7 +144,11 @@ def _blank(mail: OutboxMail, tone: Tone, at: int, local: LocalTime) -> View:
 
 
 def _about_sms(
-    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+    mail: OutboxMail,
+    facts: Mapping[str, str],
+    source: StoredMail | None,
+    sms: Sequence[Sms],
+    local: LocalTime,
 ) -> View:
     if not sms:
         raise ValueError(f"a {mail.kind} mail without an SMS")
@@ -163,14 +164,16 @@ def _about_sms(
         _blank(mail, told.tone, one.created_at, local),
         word=told.word,
         icon=told.icon,
-        heading=f"{_HEADING.get(told.word, told.word)} {number}",
+        heading=f"{_HEADING.get(told.word, told.word)} {_unbroken(number)}",
         sentence=sentence,
         advice=told.advice,
         number=number,
         e164=one.number,
         text=plain.several_lines(one.text),
         details=_details(one, source),
-        hint=f"Answer this mail to send another SMS to {number}.",
+        hint=""
+        if told.word == "Not sent" and one.state is State.REFUSED
+        else _hint("send another SMS to", number),
     )
 
 
@@ -227,7 +230,8 @@ def _refused(mail: OutboxMail, source: StoredMail | None, sms: Sequence[Sms], lo
         advice="Nothing was sent to them and nothing was charged. If you think a number should be allowed, "
         "please ask your administrator.",
         text=plain.several_lines(refused[0].text),
-        **_rows(refused),
+        rows=_rows(refused)[:MAX_ROWS],
+        more=max(0, len(refused) - MAX_ROWS),
     )
 
 
@@ -235,7 +239,11 @@ def _refused(mail: OutboxMail, source: StoredMail | None, sms: Sequence[Sms], lo
 
 
 def _summary(
-    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+    mail: OutboxMail,
+    facts: Mapping[str, str],
+    source: StoredMail | None,
+    sms: Sequence[Sms],
+    local: LocalTime,
 ) -> View:
     if not sms:
         raise ValueError("a summary of no SMS")
@@ -251,7 +259,7 @@ def _summary(
         details.append(Detail("Left out", plain.one_line(", ".join(source.cut))))
     return replace(
         _blank(mail, tone, sms[0].created_at, local),
-        word=f"{count[Tone.GOOD]} of {len(sms)} delivered",
+        word=_SUMMARY_WORD[tone],
         heading=f"{count[Tone.GOOD]} of {len(sms)} delivered",
         sentence=_summary_sentence(count, len(sms)),
         advice="Please check the numbers that did not work, or reach these people in another way."
@@ -259,8 +267,12 @@ def _summary(
         else "",
         text=plain.several_lines(sms[0].text),
         details=tuple(details),
-        **_rows(sms),
+        rows=_rows(sms)[:MAX_ROWS],
+        more=max(0, len(sms) - MAX_ROWS),
     )
+
+
+_SUMMARY_WORD: Final = {Tone.GOOD: "All delivered", Tone.BAD: "Some failed", Tone.WAIT: "Some still open"}
 
 
 def _summary_sentence(count: Mapping[Tone, int], total: int) -> str:
@@ -270,28 +282,27 @@ def _summary_sentence(count: Mapping[Tone, int], total: int) -> str:
     if count[Tone.BAD]:
         parts.append(f"{_count(count[Tone.BAD], 'number')} did not work")
     if count[Tone.WAIT]:
-        parts.append(f"{_count(count[Tone.WAIT], 'number')} {'is' if count[Tone.WAIT] == 1 else 'are'} still open")
+        parts.append(
+            f"{_count(count[Tone.WAIT], 'number')} {'is' if count[Tone.WAIT] == 1 else 'are'} still open"
+        )
     ending = " We write again if an open one fails." if count[Tone.WAIT] else ""
     return f"{' and '.join(parts)}.{ending}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    rows: tuple[Row, ...]
-    more: int
-
-
-def _rows(sms: Sequence[Sms]) -> dict[str, object]:
+def _rows(sms: Sequence[Sms]) -> tuple[Row, ...]:
     rows = [Row(phone.display(one.number), sentences.outcome(one, one.state, one.result)) for one in sms]
-    rows.sort(key=lambda row: _ORDER[row.outcome.tone])
-    return {"rows": tuple(rows[:MAX_ROWS]), "more": max(0, len(rows) - MAX_ROWS)}
+    return tuple(sorted(rows, key=lambda row: _ORDER[row.outcome.tone]))
 
 
 # --- reply, inbound ---------------------------------------------------------------------------------------
 
 
 def _from_phone(
-    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+    mail: OutboxMail,
+    facts: Mapping[str, str],
+    source: StoredMail | None,
+    sms: Sequence[Sms],
+    local: LocalTime,
 ) -> View:
     ours = sms[0] if sms else None
     e164 = facts.get("phone") or (ours.number if ours else "")
@@ -300,13 +311,13 @@ def _from_phone(
     told = replace(
         _blank(mail, Tone.NEWS, _at(facts, mail.created_at), local),
         word="Reply" if answered else "New SMS",
-        heading=f"{'Reply' if answered else 'SMS'} from {number}",
+        heading=f"{'Reply' if answered else 'SMS'} from {_unbroken(number)}",
         sentence="" if answered else "It does not answer an SMS of yours that we know of.",
         number=number,
         e164=e164,
         text=plain.several_lines(facts.get("text", "")),
         note=plain.one_line(facts.get("note", "")),
-        hint=f"Answer this mail to send an SMS back to {number}.",
+        hint=_hint("send an SMS back to", number) if e164 else "",
     )
     if ours is None:
         return told
@@ -326,7 +337,11 @@ def _at(facts: Mapping[str, str], otherwise: int) -> int:
 
 
 def _alarm(
-    mail: OutboxMail, facts: Mapping[str, str], source: StoredMail | None, sms: Sequence[Sms], local: LocalTime
+    mail: OutboxMail,
+    facts: Mapping[str, str],
+    source: StoredMail | None,
+    sms: Sequence[Sms],
+    local: LocalTime,
 ) -> View:
     words = alarms.words(facts)
     return replace(
@@ -340,9 +355,7 @@ def _alarm(
     )
 
 
-_Maker = Callable[
-    [OutboxMail, Mapping[str, str], StoredMail | None, Sequence[Sms], LocalTime], View
-]
+_Maker = Callable[[OutboxMail, Mapping[str, str], StoredMail | None, Sequence[Sms], LocalTime], View]
 _MAKERS: Final[Mapping[MailKind, _Maker]] = {
     MailKind.FAILED: _about_sms,
     MailKind.DELIVERED: _about_sms,
@@ -355,6 +368,14 @@ _MAKERS: Final[Mapping[MailKind, _Maker]] = {
 
 def _bare_subject(source: StoredMail | None) -> str:
     return _RE.sub("", plain.one_line(source.subject, 200)).strip() if source else ""
+
+
+def _hint(what: str, number: str) -> str:
+    return f"Answer this mail to {what} {number}."
+
+
+def _unbroken(number: str) -> str:
+    return number.replace(" ", "\u00a0")
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,6 +6,7 @@ Light and dark, 360 and 900 pixels wide, and one with pictures blocked. For peop
 import base64
 import sys
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -36,7 +37,7 @@ def page_of(name: str, brand: str, *, pictures: bool) -> str:
     return html[:start] + (inline if pictures else "") + html[end:]
 
 
-def _changed(mail: object, brand: str) -> dict[str, object]:
+def _changed(mail: object, brand: str) -> dict[str, Any]:
     names = ("to", "facts", "correction", "sms_id", "mail_id", "group", "message_id")
     return {name: getattr(mail, name) for name in names} | {"brand": brand}
 

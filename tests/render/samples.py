@@ -31,7 +31,12 @@ def png(width: int = 120, height: int = 40, colour: tuple[int, int, int] = (10, 
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 PLAIN = Brand("default", "SMS Bridge", "sms@sms.local")
@@ -124,8 +129,20 @@ def renderer(*brands: Brand, domain: str = "sms.local") -> Renderer:
 
 def group() -> tuple[Sms, ...]:
     """Twelve SMS of one mail in every kind of state."""
-    states = [State.DELIVERED] * 7 + [State.FAILED, State.UNKNOWN, State.REFUSED, State.EXPIRED, State.SUBMITTED]
-    results = [""] * 7 + ["Bad Number", "", "+61 190... is a premium number, which is not allowed here", "", ""]
+    states = [State.DELIVERED] * 7 + [
+        State.FAILED,
+        State.UNKNOWN,
+        State.REFUSED,
+        State.EXPIRED,
+        State.SUBMITTED,
+    ]
+    results = [""] * 7 + [
+        "Bad Number",
+        "",
+        "+61 190... is a premium number, which is not allowed here",
+        "",
+        "",
+    ]
     return tuple(
         sms(id=n, number=f"+614210000{n:02d}", state=state, result=result, price=1_000, message_id=f"BRDG{n}")
         for n, (state, result) in enumerate(zip(states, results, strict=True), start=1)
@@ -137,7 +154,7 @@ Sample = tuple[OutboxMail, StoredMail | None, tuple[Sms, ...]]
 
 def every() -> dict[str, Sample]:
     """A mail of every kind and sort of news, by name."""
-    failed = {
+    failed: dict[str, dict[str, Any]] = {
         "failed": {"state": State.FAILED, "result": "Bad Number", "rank": 3},
         "failed-unknown-word": {"state": State.FAILED, "result": "Error 0x17 at gateway", "rank": 3},
         "unknown": {"state": State.UNKNOWN, "result": "read time-out", "rank": 0},
@@ -145,13 +162,20 @@ def every() -> dict[str, Sample]:
         "expired": {"state": State.EXPIRED, "rank": 0},
         "cancelled": {"state": State.CANCELLED, "rank": 3},
         "unconfirmed": {"state": State.UNCONFIRMED, "rank": 0},
-        "refused": {"state": State.REFUSED, "result": "+61 190... is a premium number, which is not allowed here"},
+        "refused": {
+            "state": State.REFUSED,
+            "result": "+61 190... is a premium number, which is not allowed here",
+        },
     }
     found: dict[str, Sample] = {
         name: (outbox(MailKind.FAILED), stored(), (sms(**change),)) for name, change in failed.items()
     }
     delivered = outbox(MailKind.DELIVERED)
-    phone = (("phone", "+61421000001"), ("text", "Thanks! Can I come at 10 instead?\nKim"), ("at", str(NOON + 60_000)))
+    phone = (
+        ("phone", "+61421000001"),
+        ("text", "Thanks! Can I come at 10 instead?\nKim"),
+        ("at", str(NOON + 60_000)),
+    )
     cut = stored(cut=("quoted history", "12 characters after the limit"))
     refused = tuple(one for one in group() if one.state is State.REFUSED) * 2
     found |= {
@@ -164,12 +188,17 @@ def every() -> dict[str, Sample]:
         "summary-good": (outbox(MailKind.SUMMARY, sms_id=None, group="g"), stored(), group()[:7]),
         "reply": (outbox(MailKind.REPLY, facts=phone), stored(), (sms(),)),
         "reply-shared": (
-            outbox(MailKind.REPLY, facts=(*phone, ("note", "Another sender wrote to this phone in the last days."))),
+            outbox(
+                MailKind.REPLY,
+                facts=(*phone, ("note", "Another sender wrote to this phone in the last days.")),
+            ),
             stored(),
             (sms(),),
         ),
         "reply-arabic": (
-            outbox(MailKind.REPLY, facts=(("phone", "+61421000001"), ("text", "شكرا جزيلا، أراك غدا في 9:30"))),
+            outbox(
+                MailKind.REPLY, facts=(("phone", "+61421000001"), ("text", "شكرا جزيلا، أراك غدا في 9:30"))
+            ),
             stored(),
             (sms(),),
         ),
@@ -180,7 +209,12 @@ def every() -> dict[str, Sample]:
                 brand="default",
                 to="admin@example.com",
                 sms_id=None,
-                facts=(("alarm", "account:default"), ("account", "default"), ("stop", "account"), ("why", "401 Missing or empty sender")),
+                facts=(
+                    ("alarm", "account:default"),
+                    ("account", "default"),
+                    ("stop", "account"),
+                    ("why", "401 Missing or empty sender"),
+                ),
             ),
             None,
             (),

@@ -1,0 +1,197 @@
+"""The loop of the step "report mail": due outbox rows are rendered once, signed, and handed to the smarthost.
+
+It decides nothing about SMS. A mail goes out at least once: its Message-ID and octets are fixed before the
+first hand-over, so that one that is repeated after a crash shows once.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from bridge import retry
+from bridge.errors import RenderError, StoreError
+from bridge.mail_out import Dead, Later, MailOut, Result, Sent, Signer
+from bridge.render import Renderer
+from bridge.report import MailKind, OutboxMail, StoredMail
+from bridge.sms import HOUR, SECOND, Sms
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_MS: Final = 30 * SECOND
+LONGEST_WAIT_MS: Final = HOUR
+GIVE_UP_AFTER_MS: Final = 5 * 24 * HOUR  # RFC 5321, 4.5.4.1: at least four to five days
+SWEEP_EVERY_MS: Final = 15 * SECOND
+IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that become due by time
+GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
+
+
+class Work(Protocol):
+    """An outbox row that was claimed, with the mail and the SMS it speaks of."""
+
+    @property
+    def mail(self) -> OutboxMail: ...
+    @property
+    def source(self) -> StoredMail | None: ...
+    @property
+    def sms(self) -> tuple[Sms, ...]: ...
+
+
+class Store(Protocol):
+    """What the reporter asks of the store; every verb is one transaction and may raise `StoreError`."""
+
+    async def sweep_notices(self) -> None: ...
+    async def claim_mail(self, limit: int) -> Sequence[Work]: ...
+    async def rendered(self, outbox_id: int, raw: bytes, subject: str) -> None: ...
+    async def mail_sent(self, outbox_id: int) -> None: ...
+    async def mail_later(self, outbox_id: int, wait_ms: int, error: str) -> None: ...
+    async def mail_dead(self, outbox_id: int, error: str) -> None: ...
+    async def mail_kept(self, outbox_id: int) -> None: ...
+    async def note_alarm(self, key: str, facts: tuple[tuple[str, str], ...]) -> object: ...
+    async def wait(self, topic: str, timeout_s: float) -> object: ...
+
+
+class Reporter:
+    """Sends the mails of the outbox. Without ``mail_out`` they are made and kept, to be seen on the desk."""
+
+    def __init__(
+        self,
+        store: Store,
+        renderer: Renderer,
+        mail_out: MailOut | None,
+        signer: Signer | None = None,
+        *,
+        parallel: int = 8,
+        jitter: Callable[[], float] = random.random,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._store = store
+        self._renderer = renderer
+        self._mail_out = mail_out
+        self._signer = signer
+        self._parallel = parallel
+        self._jitter = jitter
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._swept_at = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; then let the hand-overs under way end, for some seconds."""
+        faults = 0
+        while not stop.is_set():
+            try:
+                await self._sweep()
+                found = await self._claim()
+                faults = 0
+            except StoreError as error:
+                faults += 1
+                log.warning("the outbox cannot be read: %s", error)
+                await _either(stop, asyncio.sleep(retry.backoff_ms(faults, self._jitter()) / 1000))
+                continue
+            if not found:
+                await _either(stop, self._store.wait("outbox", IDLE_S))
+        await self._end()
+
+    async def _sweep(self) -> None:
+        now = self._clock()
+        if now - self._swept_at >= SWEEP_EVERY_MS or now < self._swept_at:
+            await self._store.sweep_notices()
+            self._swept_at = now
+
+    async def _claim(self) -> bool:
+        """Start on as many due mails as there are free hands; False when nothing is due."""
+        free = self._parallel - len(self._tasks)
+        if not free:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        works = await self._store.claim_mail(free)
+        for work in works:
+            task = asyncio.create_task(self._work(work))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return bool(works)
+
+    async def _end(self) -> None:
+        tasks = set(self._tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._mail_out:
+            await self._mail_out.close()
+
+    async def _work(self, work: Work) -> None:
+        """One mail, whatever happens to it; its lease brings it back when the store fails meanwhile."""
+        mail = work.mail
+        try:
+            await self._settle(mail, await self._one(work))
+        except StoreError as error:
+            log.warning("mail %s: its end cannot be written now: %s", mail.id, error)
+
+    async def _one(self, work: Work) -> Result | None:
+        """What became of a mail; None when it is kept, since there is no smarthost."""
+        try:
+            raw = work.mail.raw or await self._made(work)
+        except RenderError as error:
+            return Dead(str(error))
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("mail %s cannot be made", work.mail.id)
+            return Later(f"a fault of the bridge: {type(error).__name__}")
+        if self._mail_out is None:
+            return None
+        return await self._mail_out.hand_over(self._renderer.envelope_sender(work.mail), work.mail.to, raw)
+
+    async def _made(self, work: Work) -> bytes:
+        mail = work.mail
+        if mail.kind is MailKind.POSTMASTER:
+            raise RenderError("the mail to hand on is not stored")
+        rendered = await asyncio.to_thread(self._renderer.render, mail, work.source, work.sms)
+        raw = rendered.raw
+        if self._signer and self._mail_out:
+            raw = await asyncio.to_thread(self._signer.sign, raw, self._clock())
+        await self._store.rendered(mail.id, raw, rendered.subject)
+        for fault in rendered.faults:
+            log.warning("brand %s: %s", mail.brand, fault)
+            facts = (("alarm", "template"), ("brand", mail.brand), ("why", fault))
+            await self._store.note_alarm(f"template:{mail.brand}", facts)
+        return raw
+
+    async def _settle(self, mail: OutboxMail, result: Result | None) -> None:
+        if isinstance(result, Later) and self._clock() - mail.created_at >= GIVE_UP_AFTER_MS:
+            result = Dead(f"given up after five days: {result.error}")
+        if result is None:
+            await self._store.mail_kept(mail.id)
+        elif isinstance(result, Sent):
+            log.info("mail %s handed over", mail.id, extra={"kind": mail.kind.value})
+            await self._store.mail_sent(mail.id)
+        elif isinstance(result, Later):
+            wait_ms = retry.backoff_ms(
+                mail.attempts + 1, self._jitter(), first=FIRST_WAIT_MS, most=LONGEST_WAIT_MS
+            )
+            log.warning("mail %s: later: %s", mail.id, result.error)
+            await self._store.mail_later(mail.id, wait_ms, result.error)
+        else:
+            await self._died(mail, result.error)
+
+    async def _died(self, mail: OutboxMail, error: str) -> None:
+        """Told to the admin once a day; not when an alarm itself died, or alarms would breed alarms."""
+        log.error("mail %s is dead: %s", mail.id, error)
+        await self._store.mail_dead(mail.id, error)
+        if mail.kind is not MailKind.ALARM:
+            facts = (("alarm", "mail-dead"), ("kind", mail.kind.value), ("to", mail.to), ("why", error))
+            await self._store.note_alarm("mail-dead", facts)
+
+
+async def _either(stop: asyncio.Event, other: object) -> None:
+    """Wait for ``other`` or for ``stop``, whichever comes first."""
+    waiting = asyncio.ensure_future(other)  # type: ignore[call-overload]
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (waiting, stopping):
+        task.cancel()
+    await asyncio.gather(waiting, stopping, return_exceptions=True)
