@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -24,7 +25,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def http_server(
-    app: Starlette, address: str, port: int, certificate: str | None = None, key: str | None = None
+    app: Starlette, address: str, port: int, certificate: Path | None = None, key: Path | None = None
 ) -> AsyncIterator[int]:
     """Serve ``app`` while the context lasts; yields the port it really got. Raises `ConfigError`."""
     listener = _bind(address, port)
@@ -51,7 +52,7 @@ async def http_server(
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}:{port}")
     try:
         while not server.started and not task.done():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # noqa: ASYNC110: uvicorn sets a plain flag
         if task.done():
             await task
         yield listener.getsockname()[1]

@@ -57,7 +57,9 @@ async def _run(config_file: Path, places: _Places) -> None:
     )
     try:
         async with simulator.running(settings):
-            await run_service(config, ALL, on_ready=lambda ports, store: _welcome(config_file, ports, store, places))
+            await run_service(
+                config, ALL, on_ready=lambda ports, store: _welcome(config_file, ports, store, places)
+            )
     except OSError as fault:
         raise ConfigError(
             f"cannot listen on 127.0.0.1:{places.vendor} (simulator): {(fault.strerror or 'no reason').lower()}; "
@@ -110,7 +112,9 @@ def _send_sample(port: int) -> None:
     mail["To"] = f"{_NUMBER}@sms.local"
     mail["Subject"] = "Your appointment"
     mail["Message-ID"] = f"<{secrets.token_hex(8)}@example.com>"
-    mail.set_content("Hello Sam, your appointment is tomorrow at 9:30. Answer YES to confirm.\n\n-- \nRiverside Clinic\n")
+    mail.set_content(
+        "Hello Sam, your appointment is tomorrow at 9:30. Answer YES to confirm.\n\n-- \nRiverside Clinic\n"
+    )
     with smtplib.SMTP("127.0.0.1", port, timeout=_READY_WITHIN_S) as client:
         client.send_message(mail)
 
@@ -142,11 +146,18 @@ def _state(folder: Path, places: _Places) -> Path:
             secret_file.write_text(secrets.token_urlsafe(24) + "\n")
             secret_file.chmod(0o600)
         text = (config_folder() / "demo.yaml").read_text()
-        for name, port in (("smtp", places.smtp), ("desk", places.desk), ("hook", places.hook), ("vendor", places.vendor)):
+        for name, port in (
+            ("smtp", places.smtp),
+            ("desk", places.desk),
+            ("hook", places.hook),
+            ("vendor", places.vendor),
+        ):
             text = text.replace(f"{{{{ {name}_port }}}}", str(port))
         text = text.replace("{{ state }}", str(folder.resolve()))
         config_file = folder / "bridge.yaml"
         config_file.write_text(text)
     except OSError as fault:
-        raise ConfigError(f"cannot write the demo's files in {folder}: {(fault.strerror or '').lower()}") from fault
+        raise ConfigError(
+            f"cannot write the demo's files in {folder}: {(fault.strerror or '').lower()}"
+        ) from fault
     return config_file

@@ -58,7 +58,12 @@ def _object(told: Explanation) -> dict[str, Any]:
         "accepted": isinstance(told.decision, Accept),
         "identity": told.identity,
         "rules": [
-            {"rule": tried.rule.index, "match": list(tried.rule.match), "proof": tried.proof, "why_not": tried.why_not}
+            {
+                "rule": tried.rule.index,
+                "match": list(tried.rule.match),
+                "proof": tried.proof,
+                "why_not": tried.why_not,
+            }
             for tried in told.rules
         ],
         "recipients": [{"address": one.address, "read": _read(one.read)} for one in told.recipients],
@@ -89,7 +94,9 @@ def _print(told: Explanation) -> None:
         cost = f"refused: {number.refused}" if number.refused else f"costs {number.cost / 10_000:.4f}"
         print(f"number      {display(number.number)}: {cost}")
     if isinstance(told.text, SmsText):
-        print(f"text        {_counts(told.text)}{'; cut: ' + ', '.join(told.text.cut) if told.text.cut else ''}")
+        print(
+            f"text        {_counts(told.text)}{'; cut: ' + ', '.join(told.text.cut) if told.text.cut else ''}"
+        )
         print("\n".join(f"    | {clean(line)}" for line in told.text.text.splitlines()))
     elif isinstance(told.text, TooLong):
         print(f"text        too long: {_counts(told.text)}")

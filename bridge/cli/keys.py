@@ -13,7 +13,7 @@ from bridge.cli.output import fail
 from bridge.cli.setting import configured
 from bridge.config import users
 from bridge.errors import ConfigError
-from bridge.mail_out import keygen
+from bridge.mail_out import keygen, zone_text
 
 # OWASP's first choice for argon2id: 19 MiB, two passes. About 26 ms.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -44,7 +44,9 @@ def _set(options: Namespace, *, new: bool) -> int:
     path = _file(options)
     known = options.name.lower() in (users.load_users(path) if path.exists() else {})
     if known and new:
-        return fail(f"{options.name} is there already; `smsbridge user passwd --smtp {options.name}` changes it")
+        return fail(
+            f"{options.name} is there already; `smsbridge user passwd --smtp {options.name}` changes it"
+        )
     if not known and not new:
         return fail(f"there is no user {options.name} in {path}")
     password = _asked()
@@ -81,12 +83,7 @@ def dkim_keygen(options: Namespace) -> int:
     except OSError as fault:
         return fail(f"cannot write {options.out}: {fault.strerror}")
     with os.fdopen(handle, "wb") as file:
-        file.write(private)
+        file.write(private.encode())
     print(f"# key written to {options.out}; publish this TXT record:")
-    print(f"{options.selector}._domainkey.{options.domain}.  IN TXT  {_chunks(record)}")
+    print(f"{options.selector}._domainkey.{options.domain}.  IN TXT  {zone_text(record)}")
     return 0
-
-
-def _chunks(record: str) -> str:
-    """A TXT string holds 255 bytes at most (RFC 1035 3.3): longer records are several strings."""
-    return " ".join(f'"{record[i : i + 255]}"' for i in range(0, len(record), 255))

@@ -137,7 +137,10 @@ async def _accepted(store: Store, decision: Any, options: Namespace) -> int:
         return fail(decision.text)
     accepted = await store.accept(decision)
     if options.json:
-        as_json({"message_id": sms.message_id, "number": sms.number, "state": sms.state} for sms in accepted.queued)
+        as_json(
+            {"message_id": sms.message_id, "number": sms.number, "state": sms.state}
+            for sms in accepted.queued
+        )
     else:
         for sms in accepted.queued:
             print(f"queued {sms.message_id} to {sms.number}, segments: {sms.segments}")
@@ -225,7 +228,17 @@ def _story(story: SmsStory) -> dict[str, Any]:
 
 def _print_story(story: SmsStory) -> None:
     told = _story(story)
-    for name in ("message_id", "state", "number", "sender", "proof", "client", "subject", "segments", "encoding"):
+    for name in (
+        "message_id",
+        "state",
+        "number",
+        "sender",
+        "proof",
+        "client",
+        "subject",
+        "segments",
+        "encoding",
+    ):
         print(f"{name.replace('_', ' '):12} {clean(str(told[name]))}")
     for name in ("account", "mode", "attempts", "created_at", "expires_at", "result", "price", "resubmit_of"):
         if told[name] not in (None, ""):
@@ -236,7 +249,9 @@ def _print_story(story: SmsStory) -> None:
     for line in told["history"]:
         print(f"{line['at']}  {line['state']:11} {clean(line['note'])}")
     for event in told["events"]:
-        print(f"{event['at']}  {event['source']:11} {event['type']}: {clean(event['text'] or event['result'])}")
+        print(
+            f"{event['at']}  {event['source']:11} {event['type']}: {clean(event['text'] or event['result'])}"
+        )
     for mail in told["mails"]:
         print(f"{mail['at']}  mail {mail['state']:6} {mail['kind']} to {mail['to']}")
 

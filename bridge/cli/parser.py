@@ -4,7 +4,7 @@ import argparse
 
 from bridge import __version__
 from bridge.app.parts import ALL, Part
-from bridge.cli import checks, demo, explain, keys, messages, service
+from bridge.cli import checks, demo, doctor, explain, keys, messages, service
 from bridge.sms import State
 
 
@@ -65,7 +65,9 @@ def _service(commands: Commands) -> None:
     show = commands.add_parser("demo", help="bridge and vendor simulator on loopback, to look around")
     show.add_argument("--state", default=".demo", metavar="FOLDER", help="where it keeps its files (.demo)")
     for name, port in (("smtp", 2525), ("desk", 8080), ("hook", 8090), ("simulator", 8081)):
-        show.add_argument(f"--{name}-port", type=_port, default=port, metavar="PORT", help=f"{port}; 0 = any free")
+        show.add_argument(
+            f"--{name}-port", type=_port, default=port, metavar="PORT", help=f"{port}; 0 = any free"
+        )
     show.set_defaults(run=demo.run)
 
     vendor = commands.add_parser("simulator", help="the vendor simulator alone", add_help=False)
@@ -81,15 +83,17 @@ def _checks(commands: Commands) -> None:
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(run=checks.schema)
 
-    doctor = _json(_with_config(commands.add_parser("doctor", help="try everything the service needs")))
-    doctor.set_defaults(run=checks.doctor)
+    look = _json(_with_config(commands.add_parser("doctor", help="try everything the service needs")))
+    look.set_defaults(run=doctor.run)
 
     migrate = _with_config(commands.add_parser("migrate", help="bring the database up to this version"))
     migrate.set_defaults(run=checks.migrate)
 
     why = _json(_with_config(commands.add_parser("explain", help="what would be decided on a mail, and why")))
     why.add_argument("mail", metavar="MAIL.eml", help="- for standard input")
-    why.add_argument("--from", dest="sender", metavar="ADDRESS", help="envelope sender (else the mail's From)")
+    why.add_argument(
+        "--from", dest="sender", metavar="ADDRESS", help="envelope sender (else the mail's From)"
+    )
     why.add_argument("--to", action="append", metavar="ADDRESS", help="envelope recipient (else To and Cc)")
     why.add_argument("--client", default="127.0.0.1", metavar="IP", help="the client's address (127.0.0.1)")
     why.add_argument("--user", metavar="NAME", help="the SMTP user it logged in as")
@@ -97,7 +101,9 @@ def _checks(commands: Commands) -> None:
 
 
 def _messages(commands: Commands) -> None:
-    by_hand = _json(_with_config(commands.add_parser("send", help="send one SMS by hand, through the policy")))
+    by_hand = _json(
+        _with_config(commands.add_parser("send", help="send one SMS by hand, through the policy"))
+    )
     by_hand.add_argument("number")
     by_hand.add_argument("text")
     by_hand.set_defaults(run=messages.send)
@@ -148,7 +154,9 @@ def _keys(commands: Commands) -> None:
         required=True, metavar="VERB"
     )
     keygen = dkim.add_parser("keygen", help="make a key and print its DNS record")
-    keygen.add_argument("--out", required=True, metavar="FILE", help="where the private key is written (0600)")
+    keygen.add_argument(
+        "--out", required=True, metavar="FILE", help="where the private key is written (0600)"
+    )
     keygen.add_argument("--domain", required=True)
     keygen.add_argument("--selector", default="bridge")
     keygen.set_defaults(run=keys.dkim_keygen)

@@ -47,18 +47,13 @@ class DeskSettings:
     version: str
 
 
-def desk_app(
-    store: Store, settings: DeskSettings, ready: Callable[[], Awaitable[None]]
-) -> Starlette:
-    """Return the ASGI app of the desk listener. ``ready`` raises `StoreError` while we cannot take mail."""
+def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable[str]]) -> Starlette:
+    """Return the ASGI app of the desk listener. ``ready`` returns "" when the service is, else what is missing."""
     desk = _Desk(store, settings)
 
     async def readyz(request: Request) -> Response:
-        try:
-            await ready()
-        except StoreError as fault:
-            return PlainTextResponse(f"not ready: {fault}\n", 503)
-        return PlainTextResponse("ready\n")
+        missing = await ready()
+        return PlainTextResponse(f"not ready: {missing}\n", 503) if missing else PlainTextResponse("ready\n")
 
     async def healthz(request: Request) -> Response:
         return PlainTextResponse("alive\n")
@@ -135,8 +130,12 @@ class _Desk:
             return await self.not_found(request, None)
         body = mail_view.read(found.raw).html
         # The mail runs in a sandbox of its own: no script, no form, no request leaves it.
-        policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-        return HTMLResponse(body, headers={"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN"})
+        policy = (
+            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+        )
+        return HTMLResponse(
+            body, headers={"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN"}
+        )
 
     async def mail_raw(self, request: Request) -> Response:
         found = await self._store.outbox_mail(request.path_params["mail_id"])
@@ -157,7 +156,9 @@ class _Desk:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def not_found(self, request: Request, fault: Exception | None) -> Response:
-        return self._page("fault.html", 404, heading="Not found", say="There is no such page or message here.")
+        return self._page(
+            "fault.html", 404, heading="Not found", say="There is no such page or message here."
+        )
 
     async def no_database(self, request: Request, fault: Exception) -> Response:
         return self._page("fault.html", 503, heading="The database cannot be read", say=str(fault))
@@ -185,7 +186,10 @@ class _Guard:
             if message["type"] == "http.response.start":
                 have = {name.lower() for name, _ in message["headers"]}
                 more = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *(h for h in more if h[0] not in have)]}
+                message = {
+                    **message,
+                    "headers": [*message["headers"], *(h for h in more if h[0] not in have)],
+                }
             await send(message)
 
         await self._app(scope, receive, send_guarded)

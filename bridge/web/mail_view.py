@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from email.message import EmailMessage, Message
 from typing import Final
 
-_SHOWN: Final = ("From", "To", "Subject", "Date", "In-Reply-To", "Message-ID", "Auto-Submitted", "DKIM-Signature")
+_SHOWN: Final = (
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "In-Reply-To",
+    "Message-ID",
+    "Auto-Submitted",
+    "DKIM-Signature",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,17 @@ def samples(state: State) -> list[Sms]:
         since = _NOW - 1 if young else 0
         rows.append(
             replace(
-                base, attempts=attempts, reached=reached, resends=resends, no_such=no_such, answered=no_such,
-                rank=rank, on_unknown="resend" if resend else "hold", settle_from=since, submitted_at=since,
-            )  # fmt: skip
+                base,
+                attempts=attempts,
+                reached=reached,
+                resends=resends,
+                no_such=no_such,
+                answered=no_such,
+                rank=rank,
+                on_unknown="resend" if resend else "hold",
+                settle_from=since,
+                submitted_at=since,
+            )
         )
     return [*rows, *(replace(row, expires_at=_NOW - 1) for row in rows)]
 
@@ -46,7 +54,9 @@ def samples(state: State) -> list[Sms]:
 def reached(state: State, kind: Kind) -> list[State]:
     """The states that ``kind`` may lead to from ``state``, the state itself left out."""
     found = {
-        after(row, Input(kind, attempt=row.attempts if kind in FROM_SENDER else None), _NOW, _TIMING).sms.state
+        after(
+            row, Input(kind, attempt=row.attempts if kind in FROM_SENDER else None), _NOW, _TIMING
+        ).sms.state
         for row in samples(state)
     }
     return [target for target in State if target in found and target is not state]
@@ -54,7 +64,12 @@ def reached(state: State, kind: Kind) -> list[State]:
 
 def diagram() -> str:
     """The moves as a Mermaid state diagram, an arrow for each pair of states."""
-    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued: accepted, on disk", "    [*] --> refused: its number"]
+    lines = [
+        "```mermaid",
+        "stateDiagram-v2",
+        "    [*] --> queued: accepted, on disk",
+        "    [*] --> refused: its number",
+    ]
     for state in State:
         moves: dict[State, list[str]] = {}
         for kind in Kind:

@@ -1,0 +1,163 @@
+"""From the configuration to the components: each gets plain values, none sees the whole configuration."""
+
+import datetime
+import secrets
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+from bridge import __version__, event_in, mail_in
+from bridge.config import Config, load_users
+from bridge.errors import ConfigError
+from bridge.mail_out import MailOut, Signer, Smarthost
+from bridge.poller import Poller
+from bridge.render import Renderer
+from bridge.reporter import Reporter
+from bridge.sms import Sms, Timing
+from bridge.sms_api import Credentials, SmsApi
+from bridge.store import Store, StoreSettings, open_store
+from bridge.submit import Submitter
+from bridge.web import DeskSettings
+
+Ready = Callable[[], Awaitable[str]]
+
+
+def instance_of(config: Config) -> str:
+    """Return the mark of our own mails: any mark is refused as a loop, so the domain says enough."""
+    return config.policy.domains[0]
+
+
+async def open_store_of(config: Config) -> Store:
+    """Open the configured database, upgraded to this version. Raises `StoreError`."""
+    vendor, policy = config.vendor, config.policy
+    return await open_store(
+        config.database_path,
+        timing=Timing(
+            settle_ms=vendor.settle_ms,
+            status_after_ms=vendor.status_after_ms,
+            give_up_after_ms=vendor.give_up_after_ms,
+            expire_after_ms=policy.expire_after_ms,
+        ),
+        settings=StoreSettings(
+            domain=policy.domains[0],
+            message_prefix=policy.message_prefix,
+            admin=config.admin,
+            inbound_to=config.inbound_to,
+            replies_channel=config.replies_channel,
+            duplicates_window_ms=policy.duplicates_window_ms,
+            accounts_with_polls=frozenset(key for key, one in vendor.accounts.items() if one.auth_token),
+        ),
+    )
+
+
+def api_of(config: Config) -> SmsApi:
+    """Return the vendor's API with all accounts."""
+    vendor = config.vendor
+    return SmsApi(
+        {
+            key: Credentials(
+                one.sender,
+                one.token.get_secret_value(),
+                one.auth_token.get_secret_value() if one.auth_token else None,
+            )
+            for key, one in vendor.accounts.items()
+        },
+        vendor.send_url,
+        vendor.rest_url,
+        mode=vendor.mode,
+        send_timeout_ms=vendor.send_timeout_ms,
+        vendor_timezone=vendor.timezone.key,
+    )
+
+
+def submitter_of(config: Config, store: Store, api: SmsApi) -> Submitter:
+    """Return the part that sends. Its node id is random: a restarted process is another node."""
+    return Submitter(
+        store,
+        api,
+        rate_per_second=config.vendor.rate_per_second,
+        node=f"{socket.gethostname()[:40]}-{secrets.token_hex(4)}",
+        reply_address=_reply_address(config),
+    )
+
+
+def _reply_address(config: Config) -> Callable[[Sms], str | None]:
+    """SMSEmailReply: the vendor mails replies to us; on the channel ``vendor`` nobody of ours is told."""
+    domain = config.policy.domains[0]
+    return lambda sms: f"reply+{sms.reply_key}@{domain}"
+
+
+def poller_of(config: Config, store: Store, api: SmsApi) -> Poller:
+    """Return the part that polls."""
+    return Poller(
+        store,
+        api,
+        polls_per_second=config.vendor.poll_rate_per_second,
+        received_every_ms=config.vendor.received_every_ms,
+    )
+
+
+def reporter_of(config: Config, store: Store) -> tuple[Reporter, MailOut | None]:
+    """Return the part that mails, and the connection to the smarthost that it uses, if there is one."""
+    smarthost, dkim = config.outbox.smarthost, config.outbox.dkim
+    mail_out = None
+    if smarthost is not None:
+        tls = "implicit" if smarthost.tls == "implicit" else "required" if smarthost.user else "offered"
+        password = smarthost.password.get_secret_value() if smarthost.password else ""
+        mail_out = MailOut(
+            Smarthost(smarthost.host, smarthost.port, tls, smarthost.user or "", password),  # type: ignore[arg-type]
+            hello=socket.gethostname(),
+        )
+    signer = Signer(dkim.domain, dkim.selector, dkim.key_pem) if dkim else None
+    renderer = Renderer(
+        config.brands,
+        domain=config.policy.domains[0],
+        instance=instance_of(config),
+        local=lambda at: datetime.datetime.fromtimestamp(at / 1000, config.timezone),
+    )
+    return Reporter(store, renderer, mail_out, signer), mail_out
+
+
+def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:
+    """Return the SMTP server. Raises `ConfigError` for a certificate that cannot be used."""
+    smtp = config.smtp
+    return mail_in.MailIn(
+        store,
+        config.policy,
+        mail_in.Settings(
+            listeners=tuple(mail_in.Listener(one.address, one.port, one.tls) for one in smtp.listen),
+            hostname=socket.gethostname(),
+            instance=instance_of(config),
+            tls=_server_tls(config),
+            users=load_users(smtp.users) if smtp.users and smtp.users.exists() else {},
+            max_size=smtp.max_size,
+            max_connections=smtp.max_connections,
+            max_per_address=smtp.max_per_address,
+        ),
+    )
+
+
+def _server_tls(config: Config) -> ssl.SSLContext | None:
+    certificate, key = config.smtp.certificate, config.smtp.key
+    if certificate is None or key is None:
+        return None
+    try:
+        return mail_in.server_context(str(certificate), str(key))
+    except OSError as fault:
+        raise ConfigError(f"smtp.certificate: {certificate} and {key} cannot be used: {fault}") from fault
+
+
+def hook_settings_of(config: Config) -> event_in.HookSettings:
+    """Return who may post webhooks."""
+    return event_in.HookSettings(
+        secret=config.webhook.secret.get_secret_value(),
+        pairs=tuple((sender, token.get_secret_value()) for sender, token in config.webhook.credentials),
+        networks=config.webhook.networks,
+        proxies=config.http.proxies,
+        timezone=config.vendor.timezone.key,
+    )
+
+
+def desk_settings_of(config: Config) -> DeskSettings:
+    """Return how the desk shows things."""
+    return DeskSettings(timezone=config.timezone, version=__version__)

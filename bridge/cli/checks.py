@@ -1,0 +1,39 @@
+"""``smsbridge check-config``, ``schema`` and ``migrate``."""
+
+import json
+import os
+import sys
+from argparse import Namespace
+
+from bridge.cli.setting import config_path, configured
+from bridge.config import check, json_schema
+from bridge.store import migrate as migrate_store
+
+_EX_CONFIG = 78
+
+
+def check_config(options: Namespace) -> int:
+    """Print every mistake and warning; 78 when there is a mistake."""
+    options.config = options.file
+    path = config_path(options)
+    problems = check(path, os.environ)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if any(problem.severity == "error" for problem in problems):
+        return _EX_CONFIG
+    print(f"{path}: ok")
+    return 0
+
+
+def schema(options: Namespace) -> int:
+    """Print the JSON schema, for editors."""
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def migrate(options: Namespace) -> int:
+    """Bring the database up to this version."""
+    config = configured(options)
+    before, after = migrate_store(config.database_path)
+    print(f"{config.database_path}: version {after}" + ("" if before == after else f", was {before}"))
+    return 0
