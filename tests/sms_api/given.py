@@ -84,7 +84,11 @@ async def read_request(reader: Reader) -> tuple[bytes, bytes]:
 async def api_to(url: str, **settings: Any) -> AsyncIterator[SmsApi]:
     """Return the vendor's API at that address."""
     accounts = settings.pop("accounts", {"default": CLINIC})
-    api = SmsApi(accounts, f"{url}/HttpApi/SMS", f"{url}/rest", **{"send_timeout_ms": 5_000, **settings})
+    send_url, rest_url = (
+        settings.pop("send_url", f"{url}/HttpApi/SMS"),
+        settings.pop("rest_url", f"{url}/rest"),
+    )
+    api = SmsApi(accounts, send_url, rest_url, **{"send_timeout_ms": 5_000, **settings})
     try:
         yield api
     finally:
