@@ -94,9 +94,18 @@ class Poller:
             return Polled(Input(Kind.NO_POLL))
         if self._is_refused(sms.account):
             return Polled(Input(Kind.NO_ANSWER, why="the vendor refuses the polls of this account"))
+        polled = await self._ask(sms, None)
+        if polled.input.kind is Kind.NO_SUCH:  # it may know the SMS under an id of its own only
+            for theirs in await self._store.vendor_ids(sms.id):
+                polled = await self._ask(sms, theirs)
+                if polled.input.kind is not Kind.NO_SUCH:
+                    break
+        return polled
+
+    async def _ask(self, sms: Sms, message_id: str | None) -> Polled:
         async with self._places:
             await self._turn()
-            return await self._api.status(sms, await self._store.vendor_ids(sms.id))
+            return await self._api.status(sms, message_id)
 
     async def _keep(self, sms: Sms, polled: Polled) -> None:
         """Store what a poll told. The news itself is kept once: the first sign of life, then the end."""

@@ -3,7 +3,7 @@
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -87,16 +87,15 @@ class SmsApi:
         form = sending.form_of(sms, account, reply_to, test=self._mode == "test")
         return await self._sends.finished(self._sent(sms, form))
 
-    async def status(self, sms: Sms, vendor_ids: Sequence[str] = ()) -> Polled:
-        """Ask for one SMS by our MessageID, then by the ids the vendor gave it, until one is known."""
+    async def status(self, sms: Sms, message_id: str | None = None) -> Polled:
+        """Ask what became of one SMS, by our MessageID or by another one that the vendor gave it."""
         if not self._auth_token(sms.account):
             return Polled(Input(Kind.NO_POLL))
-        polled = polling.no_answer("")
-        for message_id in dict.fromkeys((sms.message_id, *vendor_ids)):
-            polled = await self._status(sms, message_id)
-            if polled.input.kind is not Kind.NO_SUCH:
-                break
-        return polled
+        url = polling.status_url(self._rest_url, message_id or sms.message_id)
+        answer = await self._poll(sms.account, url, MAX_ANSWER)
+        if isinstance(answer, str):
+            return polling.no_answer(answer)
+        return polling.polled(sms, answer, self._zone, self._clean)
 
     async def replies(self, sms: Sms) -> Listed:
         """Ask for the answers to one SMS."""
@@ -126,12 +125,6 @@ class SmsApi:
         except Unclear as error:
             return sending.unclear(sms, self._clean(str(error)))
         return sending.outcome(sms, answer, self._clean, time.time_ns() // 1_000_000)
-
-    async def _status(self, sms: Sms, message_id: str) -> Polled:
-        answer = await self._poll(sms.account, polling.status_url(self._rest_url, message_id), MAX_ANSWER)
-        if isinstance(answer, str):
-            return polling.no_answer(answer)
-        return polling.polled(sms, answer, self._zone, self._clean)
 
     async def _poll(self, account: str, url: str, max_bytes: int = MAX_LIST) -> Answer | str:
         """Return the answer to a poll, or in words why there is none."""

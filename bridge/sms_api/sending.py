@@ -101,9 +101,8 @@ def _taken_or_not(sms: Sms, answer: Answer, clean: Clean) -> Outcome:
 
 def _sent(sms: Sms, fields: Fields) -> Outcome:
     ids = [_id(fields, name) for name in ("messageid", "jobnum", "jobnumber")]
-    return Outcome(
-        Input(Kind.SENT, sms.attempts), retry.Answer.CLEAR, tuple(dict.fromkeys(one for one in ids if one))
-    )
+    theirs = tuple(dict.fromkeys(one for one in ids if one and one.lower() != sms.message_id.lower()))
+    return Outcome(Input(Kind.SENT, sms.attempts), retry.Answer.CLEAR, theirs)
 
 
 def _refused(sms: Sms, answer: Answer, clean: Clean) -> Outcome:

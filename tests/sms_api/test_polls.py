@@ -173,21 +173,18 @@ async def test_an_account_without_auth_token_cannot_poll_and_asks_nobody() -> No
         assert (await api.received("default", 5)).why
 
 
-async def test_no_such_message_needs_a_no_for_every_id_the_vendor_gave() -> None:
+async def test_a_poll_by_the_vendors_own_id_asks_for_that() -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path.rpartition("/")[2])
-        if asked[-1] == "THEIRS":
-            return httpx.Response(200, json=FOUND)
-        return httpx.Response(404, json=RECORD)
+        asked.append(request.url.raw_path.decode())
+        return httpx.Response(200, json=FOUND)
 
     async with api_that(answer) as api:
-        assert (await api.status(SMS)).input.kind is Kind.NO_SUCH
-        assert (await api.status(SMS, ("OTHER", SMS.message_id))).input.kind is Kind.NO_SUCH
-        found = await api.status(SMS, ("OTHER", "THEIRS"))
-    assert found.input.kind is Kind.NEWS_DELIVERED
-    assert asked == [SMS.message_id, SMS.message_id, "OTHER", SMS.message_id, "OTHER", "THEIRS"]
+        found = await api.status(SMS, "TH/EI RS?")
+    assert found.event is not None
+    assert found.event.message_id == SMS.message_id
+    assert asked == ["/rest/get/status/TH%2FEI%20RS%3F"]
 
 
 # --- replies and received ---
