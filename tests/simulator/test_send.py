@@ -269,3 +269,20 @@ async def test_held_and_dripping_requests_do_not_keep_the_vendor_from_stopping()
     assert time.monotonic() - began < 10
     assert isinstance(answers[0], httpx.RemoteProtocolError)
     assert isinstance(answers[1], httpx.Response)
+
+
+def test_connections_break_under_uvloop_too() -> None:
+    async def broken() -> list[str]:
+        errors = []
+        async with opened(QUICK) as customer:
+            for action in ("reset", "hangup", "timeout"):
+                await customer.rule(action=action, hold_ms=20, created=True, times=1)
+                with pytest.raises(httpx.TransportError) as caught:
+                    await customer.send(number=f"042100000{len(errors)}")
+                errors.append(type(caught.value).__name__)
+            assert len(await customer.messages()) == 3
+        return errors
+
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(broken()) == ["ReadError", "RemoteProtocolError", "RemoteProtocolError"]
