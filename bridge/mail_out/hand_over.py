@@ -26,6 +26,10 @@ WHOLE_S: Final = 180.0  # one hand-over with everything; below the lease of an o
 IDLE_S: Final = 20.0  # servers close idle sessions soon after
 MAILS_PER_CONNECTION: Final = 100
 
+# What may stand between < and > in MAIL and RCPT. aiosmtplib would cut a malformed address short and send.
+_ADDRESS: Final = re.compile(
+    r"[^\s\x00-\x1f\x7f-\x9f\"(),:;<>@\[\\\]]{1,64}@[^\s\x00-\x1f\x7f-\x9f\"(),;<>@\\]{1,255}"
+)
 _UNSEEN: Final = re.compile(r"[^ -~]+")
 _SESSION: Final = frozenset({500, 502, 503, 504, 530, 534, 535, 538})  # about the session, not the mail
 
@@ -62,6 +66,8 @@ class MailOut:
 
     async def hand_over(self, envelope_from: str, to: str, raw: bytes) -> Result:
         """Hand ``raw`` over for one recipient; an empty ``envelope_from`` is the null sender."""
+        if not _ADDRESS.fullmatch(to) or (envelope_from and not _ADDRESS.fullmatch(envelope_from)):
+            return Dead("an address of the mail is malformed")
         try:
             async with self._slots, asyncio.timeout(self._whole_s):
                 return await self._try(envelope_from, to, raw)
@@ -73,8 +79,6 @@ class MailOut:
             return Later(f"the certificate of the smarthost is not valid: {_clean(error.verify_message)}")
         except (OSError, aiosmtplib.SMTPException) as error:
             return Later(_fault(error))
-        except (ValueError, UnicodeError):
-            return Dead("an address of the mail cannot be said in SMTP")
 
     async def close(self) -> None:
         """Say goodbye on all idle connections."""
@@ -147,6 +151,12 @@ class MailOut:
             await smtp.login(self._host.user, self._host.password)
         except aiosmtplib.SMTPResponseException as error:
             raise _SessionRefused(f"the smarthost refused our user or password: {error.code}") from None
+        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError):
+            raise
+        except aiosmtplib.SMTPException:
+            raise _SessionRefused("the smarthost offers no AUTH that we can use") from None
+        except UnicodeError:
+            raise _SessionRefused("user and password of the smarthost cannot be said in SMTP") from None
 
 
 def _start_tls(host: Smarthost) -> bool | None:
