@@ -1,0 +1,30 @@
+"""The configuration: one YAML file becomes frozen values, or every mistake in it at once with its place.
+
+The only place that knows YAML and pydantic. An edge: it reads files and is handed the environment.
+"""
+
+from bridge.config.load import check, load, smtp_users_path
+from bridge.config.problem import Problem
+from bridge.config.schema import json_schema
+from bridge.config.settings import (
+    Account,
+    Config,
+    Desk,
+    Dkim,
+    Endpoint,
+    Http,
+    Listener,
+    Log,
+    Outbox,
+    Smarthost,
+    Smtp,
+    Vendor,
+    Webhook,
+)  # fmt: skip
+from bridge.config.users import load_users, remove_user, set_user, user_name
+
+__all__ = [
+    "Account", "Config", "Desk", "Dkim", "Endpoint", "Http", "Listener", "Log", "Outbox", "Problem",
+    "Smarthost", "Smtp", "Vendor", "Webhook", "check", "json_schema", "load", "load_users", "remove_user",
+    "set_user", "smtp_users_path", "user_name",
+]  # fmt: skip

@@ -1,0 +1,106 @@
+"""The keys of one sender rule, and of `text`, which a rule may set for itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from bridge.config import later, scalars
+from bridge.config.fields import (
+    Name,
+    NarrowNetwork,
+    Pattern,
+    Prefix,
+    Section,
+    SenderPattern,
+    Template,
+    Text,
+    UserName,
+    setting,
+    words,
+)  # fmt: skip
+from bridge.rules import MAX_RECIPIENTS
+
+StopMark = Annotated[Text, words(40)]
+
+
+class TextModel(Section):
+    """How the text of an SMS is made from a mail."""
+
+    subject: Literal["auto", "ignore", "first", "only"] = setting(
+        "auto", "auto (only if the body is empty), ignore, first, or only"
+    )
+    template: Template = setting("{{ body }}", "a template that knows body, subject and sender")
+    cut: Literal["auto", "none"] = setting(
+        "auto", "auto: quoted history, signature and disclaimer are cut; none: nothing"
+    )
+    disclaimers: Annotated[list[Pattern], Field(max_length=50)] = setting(
+        [], "patterns of your own: a paragraph that holds one is cut"
+    )
+    stop_marks: Annotated[list[StopMark], Field(max_length=20)] = setting(
+        ["##"], "what follows one of these is cut"
+    )
+    fold: Literal["none", "typographic", "ascii"] = setting(
+        "typographic",
+        "typographic: curly quotes, dashes and blanks become plain ones, so that the price stays",
+    )
+    too_long: Annotated[Literal["refuse", "cut"], BeforeValidator(later.too_long)] = setting(
+        "refuse", "more segments than the limit: refuse the mail, or cut and tell"
+    )
+
+
+class LimitsModel(Section):
+    """Caps of one sender rule."""
+
+    recipients: Annotated[int, Field(ge=1, le=MAX_RECIPIENTS)] = setting(
+        MAX_RECIPIENTS, "numbers in one mail"
+    )
+    segments: Annotated[int, Field(ge=1, le=255)] = setting(1, "billed segments in one SMS")
+
+
+class ReportsModel(Section):
+    """Which news a sender hears, and where."""
+
+    when: list[Literal["failed", "delivered", "reply"]] = setting(
+        ["failed", "delivered", "reply"], "failed, delivered, reply"
+    )
+    to: Annotated[
+        Text, BeforeValidator(lambda value: value if value == "sender" else scalars.mail_address(value))
+    ] = setting("sender", "sender, or a mail address")
+
+
+def _reports(value: object) -> object:
+    """``none`` and a bare address are short for a mapping."""
+    if value == "none":
+        return {"when": []}
+    return {"to": value} if isinstance(value, str) else value
+
+
+class SenderModel(Section):
+    """One rule of the allowlist."""
+
+    match: Annotated[list[SenderPattern], Field(min_length=1, max_length=1_000)] = setting(
+        ..., "From addresses: ann@example.com, *@example.com, *@*.example.com", example=["*@example.com"]
+    )
+    proof: Annotated[
+        list[Annotated[Literal["auth", "network"], BeforeValidator(later.proof)]], Field(min_length=1)
+    ] = setting(..., "how the sender is proven, any one of: auth, network", example=["auth"])
+    users: Annotated[list[UserName], Field(min_length=1, max_length=1_000)] | None = setting(
+        None, "SMTP users who may use this rule; without it the user's name must be the From address"
+    )
+    networks: Annotated[list[NarrowNetwork], Field(max_length=1_000)] = setting(
+        [], "networks of the proof `network`"
+    )
+    brand: Name = setting("default", "the look of the mails")
+    account: Name = setting("default", "the vendor's account; default: its first pair")
+    prefixes: Annotated[list[Prefix], Field(max_length=1_000)] = setting(
+        [], "number prefixes, narrower than the global list"
+    )
+    limits: LimitsModel = setting({}, "caps of this rule")
+    reports: Annotated[ReportsModel, BeforeValidator(_reports)] = setting(
+        {}, "which news the sender hears: also none, or an address"
+    )
+    text: TextModel = setting({}, "any key of `text`")
+    mode: Literal["live", "test"] | None = setting(None, "test: the vendor's test mode; default: vendor.mode")
+    on_unknown: Literal["resend", "hold"] = setting(
+        "hold", "when it cannot be known whether an SMS was sent: hold it for a person, or resend it once"
+    )

@@ -1,0 +1,130 @@
+"""What must hold for the sender rules: their brand, account, users, networks and prefixes exist and fit."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bridge.config.crosscheck import unknown
+from bridge.config.parts import Parts
+from bridge.config.problem import Finding, KeyPath, printable
+from bridge.config.rule_model import SenderModel
+from bridge.config.users import load_users
+from bridge.errors import ConfigError
+from bridge.rules import Network
+
+# Addresses that containers' traffic gets: docker's first bridge and the pool of its others, podman's bridge.
+_DOCKER = ipaddress.IPv4Network("172.17.0.0/16")
+_CONTAINERS = (ipaddress.IPv4Network("172.16.0.0/12"), ipaddress.IPv4Network("10.88.0.0/16"))
+
+
+def check_senders(parts: Parts) -> Iterator[Finding]:
+    """Every finding about the allowlist."""
+    if not parts.senders:
+        yield Finding(("senders",), "nobody may send: add a rule", "warning")
+    yield from _auth(parts)
+    users = _users(parts)
+    for index, rule in parts.senders.items():
+        path = ("senders", index)
+        yield from _names(path, rule, parts)
+        yield from _who(path, rule, users)
+        yield from _networks(path, rule)
+        yield from _where(path, rule, parts)
+
+
+def _auth(parts: Parts) -> Iterator[Finding]:
+    """Whether those who must log in can."""
+    smtp = parts.smtp
+    asked = [index for index, rule in parts.senders.items() if "auth" in rule.proof]
+    if smtp is None:
+        return
+    if asked and smtp.users is None:
+        yield Finding(("senders", asked[0], "proof"), "auth needs smtp.users, the file of SMTP users")
+    if smtp.users is not None:
+        yield from _users_file(smtp.users)
+        for index, listener in enumerate(smtp.listen):
+            if listener.tls == "none" and not ipaddress.ip_address(listener.address).is_loopback:
+                text = "no AUTH is offered here: passwords would travel in the clear"
+                yield Finding(("smtp", "listen", index, "tls"), text, "warning")
+
+
+def _users_file(path: Path) -> Iterator[Finding]:
+    try:
+        users = load_users(path)
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            yield Finding(("smtp", "users"), line)
+        return
+    if not users:
+        text = f"no user in {printable(str(path))} yet: add one with `smsbridge user add --smtp NAME`"
+        yield Finding(("smtp", "users"), text, "warning")
+
+
+def _users(parts: Parts) -> Mapping[str, str] | None:
+    """The SMTP users, or None when they cannot be known."""
+    if parts.smtp is None or parts.smtp.users is None:
+        return None
+    try:
+        return load_users(parts.smtp.users)
+    except ConfigError:
+        return None
+
+
+def _names(path: KeyPath, rule: SenderModel, parts: Parts) -> Iterator[Finding]:
+    if rule.brand not in parts.brand_names:
+        yield Finding((*path, "brand"), unknown("brand", rule.brand, parts.brand_names))
+    if rule.account not in parts.account_names:
+        yield Finding((*path, "account"), unknown("account", rule.account, parts.account_names))
+    if parts.vendor and parts.vendor.mode == "test" and rule.mode == "live":
+        yield Finding((*path, "mode"), "vendor.mode is test, which holds for every rule", "warning")
+
+
+def _who(path: KeyPath, rule: SenderModel, users: Mapping[str, str] | None) -> Iterator[Finding]:
+    if rule.users is None:
+        return
+    if "auth" not in rule.proof:
+        yield Finding(
+            (*path, "users"), "users prove nothing without auth: add auth to proof, or take users away"
+        )
+    elif users is not None:
+        for index, user in enumerate(rule.users):
+            if user not in users:
+                text = f"there is no SMTP user {user}: add it with `smsbridge user add --smtp {user}`"
+                yield Finding((*path, "users", index), text)
+
+
+def _networks(path: KeyPath, rule: SenderModel) -> Iterator[Finding]:
+    if "network" in rule.proof and not rule.networks:
+        yield Finding((*path, "proof"), "network needs networks, such as networks: [10.20.0.0/16]")
+    if rule.networks and "network" not in rule.proof:
+        text = "networks prove nothing without network: add network to proof, or take networks away"
+        yield Finding((*path, "networks"), text)
+    for index, network in enumerate(rule.networks):
+        if _holds_gateway(network):
+            text = (
+                f"{network} holds a container gateway's addresses: "
+                "behind a published port every client seems to come from there, and could send"
+            )
+            yield Finding((*path, "networks", index), text, "warning")
+
+
+def _holds_gateway(network: Network) -> bool:
+    if not isinstance(network, ipaddress.IPv4Network):
+        return False
+    return network.overlaps(_DOCKER) or any(network.subnet_of(pool) for pool in _CONTAINERS)
+
+
+def _where(path: KeyPath, rule: SenderModel, parts: Parts) -> Iterator[Finding]:
+    """A rule's prefixes are narrower than the global list: each lies in an allowed one, none is denied."""
+    if parts.prefixes is None:
+        return
+    for index, prefix in enumerate(rule.prefixes):
+        allowed = _longest(prefix, parts.prefixes.allow)
+        if not allowed:
+            text = f"{prefix} is outside prefixes.allow, which a rule cannot widen: allow it there first"
+            yield Finding((*path, "prefixes", index), text)
+        elif _longest(prefix, parts.prefixes.deny) >= allowed:
+            yield Finding((*path, "prefixes", index), f"{prefix} lies inside prefixes.deny: no number passes")
+
+
+def _longest(prefix: str, among: list[str]) -> int:
+    return max((len(other) for other in among if prefix.startswith(other)), default=0)
