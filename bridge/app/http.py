@@ -51,8 +51,8 @@ async def http_server(
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}:{port}")
     try:
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110: uvicorn sets a plain flag
+        while not server.started and not task.done():  # noqa: ASYNC110  (uvicorn sets a plain flag)
+            await asyncio.sleep(0.01)
         if task.done():
             await task
         yield listener.getsockname()[1]

@@ -91,11 +91,11 @@ class _Desk:
             number=asked["number"] or None,
             text=asked["text"] or None,
         )
-        rows = await self._store.list_sms(wanted, _before(request), PAGE_ROWS + 1)
-        older = urlencode({**asked, "before": rows[PAGE_ROWS - 1].sms.id}) if len(rows) > PAGE_ROWS else ""
+        rows = await self._store.list_sms(wanted, _before(request), PAGE_ROWS)
+        older = urlencode({**asked, "before": rows.older}) if rows.older else ""
         return self._page(
             "messages.html",
-            rows=rows[:PAGE_ROWS],
+            rows=rows,
             asked=asked,
             states=list(State),
             older=older,
