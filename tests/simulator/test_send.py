@@ -273,7 +273,7 @@ async def test_held_and_dripping_requests_do_not_keep_the_vendor_from_stopping()
 
 def test_connections_break_under_uvloop_too() -> None:
     async def broken() -> list[str]:
-        errors = []
+        errors: list[str] = []
         async with opened(QUICK) as customer:
             for action in ("reset", "hangup", "timeout"):
                 await customer.rule(action=action, hold_ms=20, created=True, times=1)
