@@ -51,7 +51,7 @@ class SmsApi:
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self._accounts = dict(accounts)
-        self._send_url = send_url
+        self._send_url = httpx.URL(send_url)
         self._rest_url = rest_url.rstrip("/")
         self._mode = mode
         self._zone = ZoneInfo(vendor_timezone)
@@ -137,9 +137,9 @@ class SmsApi:
             "Accept-Encoding": "identity",
             "User-Agent": "smsbridge",
         }
-        return await self._polls.finished(self._asked(url, headers, max_bytes))
+        return await self._polls.finished(self._asked(httpx.URL(url), headers, max_bytes))
 
-    async def _asked(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Answer | str:
+    async def _asked(self, url: httpx.URL, headers: Mapping[str, str], max_bytes: int) -> Answer | str:
         try:
             return await self._polls.ask("GET", url, headers, max_bytes)
         except (NotSent, Unclear) as error:
