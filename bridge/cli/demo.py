@@ -1,7 +1,9 @@
 """``smsbridge demo``: the bridge and the vendor simulator on loopback, so that all of it works with no account."""
 
 import asyncio
+import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -47,8 +49,7 @@ def run(options: Namespace) -> int:
 
 async def _run(config_file: Path, places: _Places) -> None:
     config = load(config_file, os.environ)
-    secret = config.webhook.secret
-    hook = f"http://127.0.0.1:{places.hook}/hooks/sms/{secret.get_secret_value() if secret else ''}"
+    hook = f"{config.http.url}/hooks/sms/{config.webhook.secret.get_secret_value()}"
     settings = simulator.Settings(
         port=places.vendor,
         webhook=simulator.Webhook(url=hook),
@@ -138,26 +139,18 @@ def _ports(*asked: int) -> list[int]:
 
 
 def _state(folder: Path, places: _Places) -> Path:
-    """Write the demo's configuration into its folder, with the ports it runs on; keep its secret and database."""
+    """Write the demo's configuration into its folder, with the ports it runs on; what it has stored stays."""
+    ports = {"2525": places.smtp, "8080": places.desk, "8090": places.hook, "8081": places.vendor}
     try:
+        text = (config_folder() / "demo.yaml").read_text(encoding="utf-8")
+        text = re.sub(rf"\b(?:{'|'.join(ports)})\b", lambda found: str(ports[found.group()]), text)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret_file = folder / "hook-secret"
-        if not secret_file.exists():
-            secret_file.write_text(secrets.token_urlsafe(24) + "\n")
-            secret_file.chmod(0o600)
-        text = (config_folder() / "demo.yaml").read_text()
-        for name, port in (
-            ("smtp", places.smtp),
-            ("desk", places.desk),
-            ("hook", places.hook),
-            ("vendor", places.vendor),
-        ):
-            text = text.replace(f"{{{{ {name}_port }}}}", str(port))
-        text = text.replace("{{ state }}", str(folder.resolve()))
         config_file = folder / "bridge.yaml"
-        config_file.write_text(text)
+        database = json.dumps(f"sqlite://{folder.resolve() / 'bridge.db'}")
+        config_file.write_text(f"{text}\ndatabase: {database}\n", encoding="utf-8")
     except OSError as fault:
+        reason = (fault.strerror or "no reason").lower()
         raise ConfigError(
-            f"cannot write the demo's files in {folder}: {(fault.strerror or '').lower()}"
+            f"cannot write the demo's files in {folder}: {reason}; name another with --state"
         ) from fault
     return config_file
