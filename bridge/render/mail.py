@@ -22,6 +22,7 @@ from bridge.rules import Brand
 from bridge.sms import Sms
 
 MAX_OCTETS: Final = 100_000  # of a whole mail; clients cut or clip longer ones
+MAX_SHORTENINGS: Final = 6  # each halves rows and texts
 MAX_SUBJECT: Final = 200
 
 _ABOUT_PHONE: Final = frozenset({MailKind.REPLY, MailKind.INBOUND})
@@ -79,7 +80,7 @@ class Renderer:
         self._local = local
         self._ours = Templates(ours=ours)
         self._inliner = css_inline.CSSInliner(
-            load_remote_stylesheets=False, keep_style_tags=True, keep_at_rules=True
+            load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True
         )
         self._looks = {key: _look(brand, domain, self._ours, ours) for key, brand in brands.items()}
 
@@ -90,13 +91,19 @@ class Renderer:
             view = report.view(mail, source, sms, look.brand, self._local)
         except ValueError as error:
             raise RenderError(str(error)) from error
+        for _ in range(MAX_SHORTENINGS):
+            rendered = self._laid_out(mail, source, view, look)
+            if len(rendered.raw) <= MAX_OCTETS:
+                return rendered
+            view = report.shortened(view)
+        raise RenderError(f"the mail cannot be made shorter than {MAX_OCTETS:,} bytes")
+
+    def _laid_out(self, mail: OutboxMail, source: StoredMail | None, view: View, look: _Look) -> Rendered:
         faults = list(look.faults)
         subject = plain.one_line(self._made(look, view, "subject.txt", faults), MAX_SUBJECT)
         text = self._made(look, view, "body.txt", faults)
         html = self._inlined(self._made(look, view, "body.html", faults))
         raw = mime.build(self._fields(mail, source, view, look.brand, subject), text, html, look.logo)
-        if len(raw) > MAX_OCTETS:
-            raise RenderError(f"the mail has {len(raw):,} bytes; at most {MAX_OCTETS:,} are sent")
         return Rendered(raw, subject, text, html, tuple(faults))
 
     def envelope_sender(self, mail: OutboxMail) -> str:

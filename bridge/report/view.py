@@ -19,12 +19,13 @@ from bridge.sms import Sms, State
 
 LocalTime = Callable[[int], datetime.datetime]  # ms UTC → aware time on the operator's clock
 
-MAX_ROWS = 120  # rows of a summary: some 50 kB of HTML; the rest is counted
-MAX_QUOTE = 600  # characters of our own SMS under a reply
+MAX_ROWS: Final = 120  # rows of a summary, some 75 kB of HTML; the rest is counted
+MAX_QUOTE: Final = 600  # characters of our own SMS under a reply
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec")
 _ORDER: Final = {Tone.BAD: 0, Tone.WAIT: 1, Tone.GOOD: 2, Tone.NEWS: 3}  # what needs a person comes first
+_E164: Final = re.compile(r"\+[0-9]{5,15}", re.ASCII)
 _RE: Final = re.compile(r"^(?:\s*(?:re|aw|sv|antw)\s*(?:\[\d+\])?:)+", re.IGNORECASE)
 
 
@@ -94,6 +95,18 @@ def view(
         brand=plain.one_line(brand.name, 80),
         footer=plain.several_lines(brand.footer, 600),
         test=any(one.mode == "test" for one in sms),
+    )
+
+
+def shortened(view: View) -> View:
+    """The same news in about half the room, for a mail that grew too big."""
+    rows = view.rows[: len(view.rows) // 2]
+    return replace(
+        view,
+        text=plain.several_lines(view.text, max(len(view.text) // 2, 160)),
+        quoted=plain.several_lines(view.quoted, max(len(view.quoted) // 2, 160)),
+        rows=rows,
+        more=view.more + len(view.rows) - len(rows),
     )
 
 
@@ -305,8 +318,9 @@ def _from_phone(
     local: LocalTime,
 ) -> View:
     ours = sms[0] if sms else None
-    e164 = facts.get("phone") or (ours.number if ours else "")
-    number = phone.display(plain.one_line(e164, 40)) or "an unknown number"
+    said = plain.one_line(facts.get("phone") or (ours.number if ours else ""), 40)
+    number = phone.display(said) or "an unknown number"
+    e164 = said if _E164.fullmatch(said) else ""  # a name, or a short code: no mail can be answered to it
     answered = mail.kind is MailKind.REPLY
     told = replace(
         _blank(mail, Tone.NEWS, _at(facts, mail.created_at), local),

@@ -1,0 +1,44 @@
+"""Our mails read as a mail client reads them."""
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from lxml import html as lxml_html
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    message = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def names(raw: bytes) -> list[str]:
+    """The header's field names as a strict reader sees them."""
+    head = raw.partition(b"\r\n\r\n")[0]
+    return [line.partition(b":")[0].decode() for line in head.split(b"\r\n") if line[:1] not in b" \t"]
+
+
+def part(raw: bytes, content_type: str) -> str:
+    found = [p for p in parsed(raw).walk() if p.get_content_type() == content_type]
+    assert len(found) == 1
+    content = found[0].get_content()
+    assert isinstance(content, str)
+    return content
+
+
+def shape(page: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Every element with its attributes, in order, but for line breaks: what a text may not change."""
+    tree = lxml_html.document_fromstring(page.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
+    return [
+        (str(node.tag), tuple(sorted((str(k), str(v)) for k, v in node.attrib.items() if k != "alt")))
+        for node in tree.iter()
+        if node.tag != "br"
+    ]
+
+
+def seen(page: str) -> str:
+    """The text of a page, without the style sheet."""
+    tree = lxml_html.document_fromstring(page.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
+    for node in tree.xpath("//style|//title"):
+        node.drop_tree()
+    return str(tree.text_content())
