@@ -67,6 +67,7 @@ _EBCDIC = re.compile(r"cp(?:037|273|424|500|875|1026|1140)")
 _KNOWN = frozenset(aliases.values()) | {
     "utf_8", "koi8_r", "koi8_u", "koi8_t", "gb18030", "cp874", "cp1006", "mac_centeuro", "big5hkscs", "cp720",
 }  # fmt: skip
+_YEAR = re.compile(r"_(?:19|20)\d\d$")  # "ISO_8859-15:1998", as IANA registers it
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 
 
@@ -83,7 +84,7 @@ def decode(data: bytes, label: str) -> str:
 def codec_of(label: str) -> str:
     """The Python codec for a charset label, or ``""`` for one that is unknown or must not be decoded."""
     name = re.sub(r"[^a-z0-9]+", "_", label.strip().lower()[:40]).strip("_")
-    name = _ALIASES.get(name, name)
+    name = _ALIASES.get(name, _YEAR.sub("", name))
     name = aliases.get(name, name)
     for prefix in ("", "x_", "windows_"):
         stem = name.removeprefix(prefix)

@@ -210,7 +210,7 @@ def _is_sent_from(line: str) -> bool:
 
 
 def _signature_at(lines: list[str]) -> int | None:
-    """Where the signature or list footer begins: RFC 3676, 4.3 says "-- "; many programs take the blank away."""
+    """Where the signature or list footer begins: RFC 3676, 4.3 says "-- "."""
     text_before = False
     for position, line in enumerate(lines):
         if line.rstrip() == "--" and text_before:

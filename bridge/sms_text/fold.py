@@ -103,18 +103,18 @@ def _replace(text: str, table: dict[str, str]) -> tuple[str, int]:
 
 
 def _to_ascii(text: str, replaced: int) -> Folded:
-    text = _SELECTORS.sub("", text)
-    pieces, dropped = [], 0
-    for character in text:
+    pieces, dropped, gap = [""], 0, False
+    for character in _SELECTORS.sub("", text):
         if character in GSM:
-            pieces.append(character)
+            if not (gap and character == " " == pieces[-1]):  # one blank where an emoji stood between two
+                pieces.append(character)
+            gap = False
             continue
         shown = _plain_form(character)
-        if not shown and pieces[-1:] == [" "]:  # no second blank where an emoji stood between two
-            pieces.pop()
-        pieces.append(shown)
         replaced += bool(shown) and shown != character
-        dropped += not shown
+        dropped, gap = dropped + (not shown), not shown
+        if shown:
+            pieces.append(shown)
     return Folded("".join(pieces), replaced, dropped)
 
 

@@ -55,7 +55,7 @@ _MESSAGE = _any(
 DIVIDER = _pattern(
     r"[>\s*]{0,10}[-_=]{2,40}\s?\*?\s?",
     _any(f"{_OLD}[ -]?{_MESSAGE}", f"{_MESSAGE} {_OLD}", "originalnachricht", r".{1,150}\bwrote\s?:?"),
-    r"[^-\n]{0,40}\*?\s?[-_=]{2,40}\s*",
+    r"[^-\n]{0,40}\*?\s?[-_=]{2,40}\*?\s*",
 )
 FORWARD = _pattern(
     r"\s*",
@@ -95,32 +95,35 @@ WHEN = _pattern(
 DATED_ADDRESS = _pattern(r".{0,200}\d[^<\n]{0,200}<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]")
 
 # A line by which an app signs for its user: "Sent from my iPhone". The whole line must be it.
+_APP = _any(
+    "outlook", "yahoo(?: mail)?", "gmail", r"gmx(?: mail)?(?: app)?", r"web\.de(?: mail)?(?: app)?", "aol", "tuta",
+    "proton ?mail", "spark", "k-?9(?: mail)?", "fairemail", "zimbra", "canary", "airmail", "edison", "bluemail",
+    "thunderbird", "icloud", "mail for windows",
+)  # fmt: skip
 _DEVICE = _any(
-    "i ?phone", "i ?pad", "i ?pod", "apple watch", "mac(?:book)?", "icloud", "android", "samsung", "galaxy",
-    "huawei", "xiaomi", "pixel", "nokia", "blackberry", "htc", "lg", "sony", "xperia", "motorola", "oneplus",
-    "oppo",
-    "fairphone", "windows", "outlook", "yahoo", "gmail", "gmx", r"web\.de", "aol", "proton", "protonmail",
-    "tuta",
-    "spark", "k-?9", "fairemail", "zimbra", "canary", "airmail", "edison", "thunderbird", "bluemail", "mail",
-    r"mobil\w*", "smartphone", "handy", "phone", "tablet", "device", r"telefon\w*", "téléphone",
-    "tel[ée]fono",
-    "telefoon", "telemóvel", "celular", "móvil",
+    _APP, "i ?phone", "i ?pad", "i ?pod", "apple watch", "mac(?:book)?", "android", "samsung", "galaxy", "huawei",
+    "xiaomi", "pixel", "nokia", "blackberry", "htc", "lg", "sony", "xperia", "motorola", "oneplus", "oppo", "fairphone",
+    "windows", r"mobil\w*", "smartphone", "handy", "phone", "tablet", "device", r"telefon\w*", "téléphone",
+    "tel[ée]fono", "telefoon", "telemóvel", "celular", "móvil",
 )  # fmt: skip
 _SENT = _any(
-    "sent (?:from|via|with|using|by)", "get", "download", "gesendet (?:von|mit|über)", "von meine[mr]",
-    "von unterwegs", "diese nachricht wurde", "mit .{1,40} gesendet", "holen sie sich", "laden sie",
-    "envoy[ée] (?:de(?:puis)?|à partir|avec|via)", "obtenir", "télécharge[rz]",
-    "enviad[oa] (?:desde|do|da|de|con|com|a partir|pelo)", "obtene[rz]", "obtén", "obtenga", "obter",
-    "obtenha",
-    "inviat[oa] (?:da|dal|dall['’]|con|tramite|via)", "scarica", "ottieni",
-    "(?:verzonden|verstuurd) (?:vanaf|met|via|vanuit|van)", "skickat från", "sendt fra", "wysłano z",
+    "sent (?:from|via|with|using)", "gesendet (?:von|mit|über)", "diese nachricht wurde",
+    "envoy[ée] (?:de(?:puis)?|à partir|avec|via)", "enviad[oa] (?:desde|do|da|de|con|com|a partir|pelo)",
+    "inviat[oa] (?:da|dal|dall['’]|con|tramite|via)", "(?:verzonden|verstuurd) (?:vanaf|met|via|vanuit|van)",
+    "skickat från", "sendt fra", "wysłano z",
 )  # fmt: skip
-_SENT_LAST = _any("gesendet", "beziehen", "downloaden", "ophalen", "herunterladen", "verzonden", "verstuurd")
+_GET = _any(
+    "get", "download", "holen sie sich", "laden sie", "obtenir", "télécharge[rz]", "obtene[rz]", "obtén", "obtenga",
+    "obter", "obtenha", "scarica", "ottieni",
+)  # fmt: skip
+_FOR = _any("for", "für", "pour", "para", "per", "voor")
 SENT_FROM = _pattern(
     r"[\s*_-]{0,5}",
     _any(
-        rf"{_SENT}(?:\b|(?<=['’])).{{0,60}}\b{_DEVICE}\b.{{0,100}}",
-        rf".{{0,20}}\b{_DEVICE}\b.{{0,60}}{_SENT_LAST}\b.{{0,60}}",
+        rf"{_SENT}(?:\b|(?<=['’]))[^.,:;!?]{{0,40}}\b{_DEVICE}\b.{{0,80}}",
+        r"von (?:meine[mr]|unterwegs)[^.,:;!?]{0,60}\bgesendet\W{0,5}",
+        rf"{_GET} (?:o |l['’])?{_APP} {_FOR} .{{0,40}}",
+        rf"{_APP} {_FOR} .{{1,20}} (?:beziehen|downloaden|ophalen|herunterladen)\W{{0,5}}",
     ),
 )
 

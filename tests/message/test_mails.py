@@ -1,8 +1,8 @@
-"""Every mail of `tests/mails` makes the text that stands beside it. Adding a case is adding an .eml and a .json.
+"""Every mail of `tests/mails` makes the text that stands beside it. A case is an .eml and a .json.
 
-The .json holds `from`, `subject`, and either `text, encoding, segments, cut`, or `empty`, or `too_long`; or only
-`refused`, a piece of the error. `rule` and `limit` change what the text is made with; `mail` names further fields
-of the mail and their values.
+The .json holds `from`, `subject`, and `text, encoding, segments, cut`, or `empty`, or `too_long`; or it
+holds only `refused`, a piece of the error. `rule` and `limit` change what the text is made with; `mail` names
+further fields of the mail and their values.
 """
 
 import json

@@ -1,0 +1,230 @@
+"""The line scanner on texts; whole mails are in `tests/mails`."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.sms_text import cut, words
+
+ATTRIBUTIONS = [
+    "On Tue, 12 Mar 2024 at 09:58, Bob Ray <bob@example.net> wrote:",
+    "On 3/12/2024 9:58 AM, Bob Ray wrote:",
+    "On Mar 12, 2024, at 9:58 AM, Bob Ray <bob@example.net> wrote:",
+    "Am 12.03.2024 um 09:58 schrieb Bernd Rau:",
+    "Am Di., 12. März 2024 um 09:58 Uhr schrieb Bernd Rau <bernd@example.net>:",
+    "Le mar. 12 mars 2024 à 09:58, Benoît Roy <benoit@example.net> a écrit :",
+    "Le 12/03/2024 à 09:58, Benoît Roy a écrit\u00a0:",
+    "El mar, 12 mar 2024 a las 9:58, Benito Ruiz (<benito@example.net>) escribió:",
+    "Il giorno mar 12 mar 2024 alle ore 09:58 Bruno Rossi <bruno@example.net> ha scritto:",
+    "Il 12/03/2024 09:58, Bruno Rossi ha scritto:",
+    "Op di 12 mrt 2024 om 09:58 schreef Bram <bram@example.net>:",
+    "Op 12-03-2024 om 09:58 schreef Bram:",
+    "Em ter., 12 de mar. de 2024 às 09:58, Bruno Ramos <bruno@example.net> escreveu:",
+    "Den tis 12 mars 2024 kl 09:58 skrev Bo Ros <bo@example.net>:",
+    "W dniu 12.03.2024 o 09:58, Jan Nowak pisze:",
+    "2024-03-12 9:58 GMT+11:00 Bob Ray <bob@example.net>:",
+    "2024年3月12日(火) 9:58 Taro <taro@example.net>:",
+]
+SENT_FROM = [
+    "Sent from my iPhone", "Sent from my Samsung Galaxy smartphone.", "Sent from Yahoo Mail on Android",
+    "Sent from Mail for Windows 10", "Sent from Outlook", "Get Outlook for Android",
+    "Get Outlook for iOS (https://aka.ms/o0ukef)",
+    "Sent with Proton Mail secure email.", "Sent via BlackBerry", "*Sent from my iPad*",
+    "Sent from my Android device with K-9 Mail. Please excuse my brevity.",
+    "Von meinem iPhone gesendet", "Gesendet von Outlook für Android", "Gesendet mit der GMX Mail App",
+    "Holen Sie sich Outlook für iOS",
+    "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.", "Outlook für iOS beziehen",
+    "Envoyé de mon iPhone", "Envoyé depuis mon téléphone", "Télécharger Outlook pour iOS",
+    "Obtenir Outlook pour Android",
+    "Enviado desde mi iPhone", "Obtener Outlook para iOS", "Inviato da iPhone", "Inviato dal mio telefono",
+    "Ottieni Outlook per iOS", "Verstuurd vanaf mijn iPhone", "Verzonden vanuit Outlook",
+    "Outlook voor iOS downloaden",
+    "Enviado do meu iPhone", "Obter o Outlook para Android",
+]  # fmt: skip
+SMALL_PRINT = [
+    "This e-mail and any files transmitted with it are confidential and intended solely for the use of the individual.",
+    "If you are not the intended recipient of this message, you must not copy it or disclose its contents to anyone.",
+    "CONFIDENTIALITY NOTICE: The contents of this email message may contain privileged information.",
+    "The information contained in this communication is legally privileged and for the addressee only.",
+    "Diese Nachricht ist vertraulich. Sollten Sie nicht der vorgesehene Empfänger sein, so bitten wir um Mitteilung.",
+    "Ce courriel est confidentiel. Si vous l'avez reçu par erreur, merci de le détruire.",
+    "Este mensaje es confidencial y se dirige exclusivamente a su destinatario. Si lo ha recibido por error, bórrelo.",
+    "Questo messaggio è riservato ed è destinato al solo destinatario indicato. Se ricevuto per errore, distruggerlo.",
+    "Dit bericht is vertrouwelijk en uitsluitend bestemd voor de geadresseerde.",
+    "Esta mensagem é confidencial. Se a recebeu por engano, por favor apague-a e avise o remetente.",
+]
+
+
+@pytest.mark.parametrize("line", ATTRIBUTIONS)
+@pytest.mark.parametrize("quote", ["> Are you there?\n> Bob", "Are you there?\nBob"])
+def test_an_attribution_and_its_quote_are_history(line: str, quote: str) -> None:
+    assert cut.without_history(f"Yes.\n\n{line}\n\n{quote}\n").text.strip() == "Yes."
+
+
+@pytest.mark.parametrize("line", [line for line in ATTRIBUTIONS if line.isascii()])
+def test_an_attribution_may_be_wrapped(line: str) -> None:
+    half = line.rfind(" ", 0, len(line) // 2 + 5)
+    assert cut.without_history(f"Yes.\n\n{line[:half]}\n{line[half + 1 :]}\n> x").text.strip() == "Yes."
+
+
+@pytest.mark.parametrize("line", SENT_FROM)
+def test_a_line_by_which_an_app_signs_is_cut(line: str) -> None:
+    rest = cut.without_signature(f"Yes.\n\n{line}")
+    assert (rest.text.strip(), rest.cut) == ("Yes.", ("signature",))
+
+
+@pytest.mark.parametrize("paragraph", SMALL_PRINT)
+def test_small_print_is_cut_with_all_that_follows(paragraph: str) -> None:
+    rest = cut.without_small_print(f"Yes.\n\n{paragraph}\n\nAcme Ltd, London", ())
+    assert (rest.text.strip(), rest.cut) == ("Yes.", ("disclaimer",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks, Alex",
+        "Kind regards,\nAnn Lee\nRiverside Clinic",
+        "Sent from the front desk: your lift is ready",
+        "Get the phone from Ann and call me",
+        "I sent the mail you asked for",
+        "On Monday Bob wrote: all good",
+        "At 10:30 the bus leaves:\nbe there",
+        "From: Sydney\nTo: Perth\nDate: 12 March",
+        "Ann wrote:\ncome at 8",
+        "a > b\n-> next",
+        ">>> ALARM <<<",
+        "---\nnext\n---",
+        "-- not a signature",
+        "Sent by mail on Monday, look at your phone",
+        "Ihr Handy wurde heute gesendet",
+        "Von meinem Handy aus rufe ich an",
+        "This mail is confidential.",
+        "Disclaimer: none",
+        "If you got this text in error ring 1234",
+        "Caution: wet floor outside",
+        "______",
+    ],
+)
+def test_words_of_people_stay(text: str) -> None:
+    whole = f"Hello.\n\n{text}"
+    assert cut.without_history(whole).text == whole
+    assert cut.without_signature(whole).text == whole
+    assert cut.without_small_print(whole, ()).text == whole
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-----Original Message-----", "----- Original Message -----", "-------- Original message --------",
+        "-----Ursprüngliche Nachricht-----", "-------- Weitergeleitete Nachricht --------",
+        "-----Message d'origine-----",
+        "---------- Message transféré ---------", "-----Mensaje original-----",
+        "-----Messaggio originale-----",
+        "-----Oorspronkelijk bericht-----", "-----Mensagem original-----",
+        "---------- Forwarded message ---------",
+        "Begin forwarded message:", "Début du message transféré :",
+        "---- On Tue, 12 Mar 2024 09:58:11 Bob wrote ----",
+        "*-----Original Message-----*",
+    ],
+)  # fmt: skip
+def test_a_divider_ends_the_text(line: str) -> None:
+    assert cut.without_history(f"Yes.\n\n{line}\nold").text.strip() == "Yes."
+
+
+def test_a_mail_of_nothing_but_history_loses_all_here() -> None:
+    assert cut.without_history("> a\n> b").text == ""
+
+
+def test_an_attribution_at_the_end_is_dropped() -> None:
+    assert cut.without_history("Yes.\nOn 12/3/24 09:58, Bob wrote:\n\n").text.strip() == "Yes."
+
+
+def test_the_header_block_may_be_spaced_and_bold() -> None:
+    block = "*From:* Bob\n\n*Sent:* today\n\n*To:* Ann\n\n*Subject:* x\n\nold"
+    assert cut.without_history(f"Yes.\n{'_' * 32}\n{block}").text == "Yes."
+
+
+def test_links_that_a_text_shows_are_not_doubled() -> None:
+    text = "see x.example/a<https://x.example/a/>, ann@x.example<mailto:ann@x.example> or here<https://x.example/b> <https://c>"
+    assert cut.tidied(text).text == "see x.example/a, ann@x.example or here (https://x.example/b) <https://c>"
+
+
+def test_a_bare_dash_signature_must_be_short() -> None:
+    assert cut.without_signature("Yes.\n--\nAnn").text == "Yes."
+    long = "Yes.\n--\n" + "line\n" * 30
+    assert cut.without_signature(long).text == long
+
+
+def test_the_operators_own_patterns_cut_their_paragraph() -> None:
+    rest = cut.without_small_print("Yes.\n\nABN 12 345\n\nNo.", (re.compile("ABN"),))
+    assert (rest.text, rest.cut) == ("Yes.\n\nNo.", ("disclaimer",))
+
+
+def test_a_heading_goes_with_its_small_print() -> None:
+    assert cut.without_small_print(f"Yes.\n\nDISCLAIMER\n\n{SMALL_PRINT[0]}", ()).text == "Yes."
+
+
+@pytest.mark.parametrize(
+    ("banner", "rest"),
+    [
+        ("CAUTION: This email originated from outside the company.\n\nYes.", "Yes."),
+        ("[EXTERNAL EMAIL] Notice: external sender\nYes.", "Yes."),
+        ("ATTENTION: external sender. Open links only\nif you know the content is safe.\nYes.", "Yes."),
+        ("ACHTUNG: Diese E-Mail stammt von einem externen Absender.\n\nJa.", "Ja."),
+    ],
+)
+def test_the_banner_of_a_mail_server_is_cut_from_the_top(banner: str, rest: str) -> None:
+    assert cut.without_small_print(banner, ()).text.strip() == rest
+
+
+def test_what_stands_behind_thousands_of_lines_is_left_alone() -> None:
+    text = "line\n" * 4_000 + "> quoted"
+    assert cut.without_history("> q\n" + text).text == text
+    assert cut.without_history(text).text == text
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*ATTRIBUTIONS, *SENT_FROM, "> x", ">", "", "-- ", "--", "From: a", "Subject: b", "hi"]
+        )
+    )
+)
+def test_a_cut_is_always_named_and_never_adds_text(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    for rest in (cut.without_history(text), cut.without_signature(text), cut.without_small_print(text, ())):
+        assert (rest.text == text) == (rest.cut == ())
+        assert set(rest.text.split("\n")) <= {*lines, ""}
+
+
+LINES = [
+    "From: a\n", "From: a\nTo: b\n", ">\n", "On :\n", "On 1@ x:\n", "On 12 Mar 2024 at 10:00 a@b.c\n",
+    "On 10:00 " + "wrot " * 110 + ":\n",
+    "x wrote:\n", "-" * 40 + "Original" + "-" * 38 + "\n", "--\n", "-- \nx\n",
+    "Sent from " + "x" * 100 + "\n", "phone " * 19 + "\n",
+    "get " * 29 + "\n", "x\n\n", "this e-mail " * 4 + "\n\n", "information " * 200 + "\n\n",
+    "caution " * 10 + "\n\n", "umwelt " * 80 + "\n\n",
+    "a<http://", "<http://a", "[cid:", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: a\n", "_" * 30 + "\n",
+    "1" * 200 + "<a@b>" * 100 + "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", LINES)
+def test_hostile_texts_are_done_with_at_once(unit: str) -> None:
+    text = "hello\n" + unit * (262_144 // len(unit))
+    began = time.process_time()
+    rest = cut.tidied(text).text
+    for step in (cut.without_history, cut.without_signature):
+        step(rest)
+    cut.without_small_print(rest, ())
+    assert time.process_time() - began < 2
+
+
+def test_every_language_has_a_word_for_each_label() -> None:
+    for line in ("De : x", "Von: x", "*From:* x", "Da: x", "Van: x", "差出人：x"):
+        label = words.LABEL.match(line)
+        assert label is not None
+        assert label.lastgroup == "from"
