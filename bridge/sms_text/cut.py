@@ -114,7 +114,7 @@ def _unquoted(lines: list[str]) -> tuple[list[str], int, bool]:
     position, cut = 0, False
     while position < len(lines):
         attribution = _attribution_lines(lines, position)
-        if _is_quote(lines[position]):
+        if _is_quote(lines[position]) and not words.GROUPWISE.fullmatch(lines[position][:_MAX_LINE]):
             cut, position = True, position + 1
         elif attribution and _answer_follows(lines, position + attribution):
             cut, position = True, position + attribution
@@ -143,17 +143,17 @@ def _is_header_block(lines: list[str], position: int) -> bool:
     """Whether From, then a date or To, and a Subject stand together, as Outlook puts them above a quoted
     mail.
     """
-    seen: set[str] = set()
+    seen: dict[str, None] = {}  # in order
     blanks = 0
     for line in lines[position : position + _MAX_BLOCK_LINES]:
         label = words.LABEL.match(line[:_MAX_LINE])
         if label and label.lastgroup:
-            seen.add(label.lastgroup)
+            seen[label.lastgroup] = None
         elif not line.strip():
             blanks += 1
             if blanks > 4:
                 break
-    return "subject" in seen and bool(seen & {"date", "to"})
+    return len(seen) == 4 or (next(iter(seen)) == "from" and "subject" in seen and len(seen) > 2)
 
 
 def _attribution_lines(lines: list[str], position: int) -> int:
@@ -162,7 +162,8 @@ def _attribution_lines(lines: list[str], position: int) -> int:
     if not first:
         return 0
     if not words.ATTRIBUTION_BEGIN.match(first):
-        return int(_names_author(first) and _quote_follows(lines, position + 1))
+        named = _names_author(first) and (_is_attributed(first) or _quote_follows(lines, position + 1))
+        return int(named)
     joined = ""
     for count, line in enumerate(lines[position : position + _MAX_ATTRIBUTION_LINES], 1):
         if not line.strip() or len(joined) + len(line) > 600:
@@ -182,7 +183,14 @@ def _is_attribution(joined: str) -> bool:
 
 def _names_author(line: str) -> bool:
     """Whether a line is "Ann wrote:", which counts only above a quote: people write such words themselves."""
-    return line.endswith((":", "：", "----")) and len(line) < 300 and words.VERB.search(line) is not None
+    if not line.endswith((":", "：", "----")) or len(line) > 300:
+        return False
+    return words.VERB.search(line) is not None or words.AUTHOR.fullmatch(line) is not None
+
+
+def _is_attributed(line: str) -> bool:
+    """Whether a line names an address and a date: no one writes this by hand."""
+    return "@" in line and words.WHEN.search(line.replace("@", "")) is not None
 
 
 def _quote_follows(lines: list[str], position: int) -> bool:

@@ -74,7 +74,8 @@ FORWARD = _pattern(
 # "On 12 March 2024 at 10:00, Ann <ann@x> wrote:", in whatever order the language puts it.
 ATTRIBUTION_BEGIN = _pattern(
     _any(
-        "on", "at", "am", "le", "el", "il", "op", "em", "den", "a", "no dia", "na", "w dniu", "dnia",
+        "on", "at", "in a message dated", "am", "le", "el", "il", "op", "em", "den", "a", "no dia", "na",
+        "w dniu", "dnia",
         "mon", "tue", "wed", "thu", "fri", "sat", "sun", "mo", "di", "mi", "do", "fr", "sa", "so",
         "lun", "mar", "mer", "jeu", "ven", "sam", "dim", r"\d{1,4}",
     ),
@@ -83,9 +84,11 @@ ATTRIBUTION_BEGIN = _pattern(
 VERB = _pattern(
     r"\b",
     _any(
-        "wrote", "writes", "schrieb", "hat geschrieben", "écrit", "escribió", "ha scritto", "scrisse",
+        "wrote", "writes", "schrieb", "geschrieben", "geschreven", "écrit", "escribió", "ha scritto",
+        "scrisse",
         "schreef",
-        "escreveu", "skrev", "pisze", r"napisał\(?a?\)?", "kirjoitti", "пишет", r"написал\(?а?\)?",
+        "escreveu", "skrev", "pisze", r"napisał\(?a?\)?", "kirjoitti", "napsala?", "írta", "a scris",
+        "yazdı", "пишет", r"написал\(?а?\)?",
     ),
     r"(?=\W|$)|写道|のメール",
 )  # fmt: skip
@@ -94,15 +97,22 @@ WHEN = _pattern(
 )
 DATED_ADDRESS = _pattern(r".{0,200}\d[^<\n]{0,200}<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]")
 
+AUTHOR = _pattern(_any("quoting", "zitat von", "citando(?: a)?", "quoting from"), r"\s.{1,200}")
+GROUPWISE = _pattern(r">>>\s.{1,250}", _any(">>>", r"wrote\s?:"), r"\s*")
+
 # A line by which an app signs for its user: "Sent from my iPhone". The whole line must be it.
 _APP = _any(
-    "outlook", "yahoo(?: mail)?", "gmail", r"gmx(?: mail)?(?: app)?", r"web\.de(?: mail)?(?: app)?", "aol", "tuta",
-    "proton ?mail", "spark", "k-?9(?: mail)?", "fairemail", "zimbra", "canary", "airmail", "edison", "bluemail",
+    "outlook", "yahoo(?: mail)?", "gmail", r"gmx(?: mail)?(?: app)?", r"web\.de(?: mail)?(?: app)?", "aol",
+    "tuta",
+    "proton ?mail", "spark", "k-?9(?: mail)?", "fairemail", "zimbra", "canary", "airmail", "edison",
+    "bluemail",
     "thunderbird", "icloud", "mail for windows",
 )  # fmt: skip
 _DEVICE = _any(
-    _APP, "i ?phone", "i ?pad", "i ?pod", "apple watch", "mac(?:book)?", "android", "samsung", "galaxy", "huawei",
-    "xiaomi", "pixel", "nokia", "blackberry", "htc", "lg", "sony", "xperia", "motorola", "oneplus", "oppo", "fairphone",
+    _APP, "i ?phone", "i ?pad", "i ?pod", "apple watch", "mac(?:book)?", "android", "samsung", "galaxy",
+    "huawei",
+    "xiaomi", "pixel", "nokia", "blackberry", "htc", "lg", "sony", "xperia", "motorola", "oneplus", "oppo",
+    "fairphone",
     "windows", r"mobil\w*", "smartphone", "handy", "phone", "tablet", "device", r"telefon\w*", "téléphone",
     "tel[ée]fono", "telefoon", "telemóvel", "celular", "móvil",
 )  # fmt: skip
@@ -113,15 +123,19 @@ _SENT = _any(
     "skickat från", "sendt fra", "wysłano z",
 )  # fmt: skip
 _GET = _any(
-    "get", "download", "holen sie sich", "laden sie", "obtenir", "télécharge[rz]", "obtene[rz]", "obtén", "obtenga",
+    "get", "download", "holen sie sich", "laden sie", "obtenir", "télécharge[rz]", "obtene[rz]", "obtén",
+    "obtenga",
     "obter", "obtenha", "scarica", "ottieni",
 )  # fmt: skip
 _FOR = _any("for", "für", "pour", "para", "per", "voor")
 SENT_FROM = _pattern(
     r"[\s*_-]{0,5}",
     _any(
+        rf"sent from my .{{0,60}}\b{_DEVICE}\b.{{0,80}}",
         rf"{_SENT}(?:\b|(?<=['’]))[^.,:;!?]{{0,40}}\b{_DEVICE}\b.{{0,80}}",
         r"von (?:meine[mr]|unterwegs)[^.,:;!?]{0,60}\bgesendet\W{0,5}",
+        r"(?:发自我的|从我的|отправлено (?:с|из) ).{1,60}",
+        r".{1,40}から送信",
         rf"{_GET} (?:o |l['’])?{_APP} {_FOR} .{{0,40}}",
         rf"{_APP} {_FOR} .{{1,20}} (?:beziehen|downloaden|ophalen|herunterladen)\W{{0,5}}",
     ),

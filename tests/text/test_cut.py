@@ -25,11 +25,15 @@ ATTRIBUTIONS = [
     "Em ter., 12 de mar. de 2024 às 09:58, Bruno Ramos <bruno@example.net> escreveu:",
     "Den tis 12 mars 2024 kl 09:58 skrev Bo Ros <bo@example.net>:",
     "W dniu 12.03.2024 o 09:58, Jan Nowak pisze:",
+    "In a message dated 3/12/2024 9:58:11 AM Eastern Standard Time, bob@example.net writes:",
+    "Op 17-feb.-2015, om 13:18 heeft Bram <bram@example.net> het volgende geschreven:",
+    "Bernd Rau <bernd@example.net> schrieb am Di., 12. März 2024, 09:58:",
     "2024-03-12 9:58 GMT+11:00 Bob Ray <bob@example.net>:",
     "2024年3月12日(火) 9:58 Taro <taro@example.net>:",
 ]
 SENT_FROM = [
-    "Sent from my iPhone", "Sent from my Samsung Galaxy smartphone.", "Sent from Yahoo Mail on Android",
+    "Sent from my iPhone", "Sent from my Verizon, Samsung Galaxy smartphone", "发自我的iPhone", "iPhoneから送信",
+    "Sent from my Samsung Galaxy smartphone.", "Sent from Yahoo Mail on Android",
     "Sent from Mail for Windows 10", "Sent from Outlook", "Get Outlook for Android",
     "Get Outlook for iOS (https://aka.ms/o0ukef)",
     "Sent with Proton Mail secure email.", "Sent via BlackBerry", "*Sent from my iPad*",
@@ -127,7 +131,8 @@ def test_words_of_people_stay(text: str) -> None:
         "---------- Forwarded message ---------",
         "Begin forwarded message:", "Début du message transféré :",
         "---- On Tue, 12 Mar 2024 09:58:11 Bob wrote ----",
-        "*-----Original Message-----*",
+        "*-----Original Message-----*", ">>> Bob Ray 12.03.2024 09:58 >>>",
+        ">>> On 12/3/2024 at 09:58, Bob wrote:",
     ],
 )  # fmt: skip
 def test_a_divider_ends_the_text(line: str) -> None:
@@ -145,6 +150,18 @@ def test_an_attribution_at_the_end_is_dropped() -> None:
 def test_the_header_block_may_be_spaced_and_bold() -> None:
     block = "*From:* Bob\n\n*Sent:* today\n\n*To:* Ann\n\n*Subject:* x\n\nold"
     assert cut.without_history(f"Yes.\n{'_' * 32}\n{block}").text == "Yes."
+
+
+def test_the_header_block_may_begin_with_its_date_when_it_is_whole() -> None:
+    block = "Date: today\nFrom: bob@example.net\nTo: ann@example.net\nSubject: x\n\nold"
+    assert cut.without_history(f"Yes.\n\n{block}").text == "Yes."
+    fax = "Fax received\nDate: today\nFrom: 0421\nSubject: fax\nPages: 2"
+    assert cut.without_history(fax).text == fax
+
+
+def test_the_author_of_a_quote_may_stand_alone_above_it() -> None:
+    for line in ("Quoting Bob <bob@example.net>:", "Zitat von Bob:", "Bob wrote:"):
+        assert cut.without_history(f"Yes.\n\n{line}\n\n> old\n\nNo.").text.split() == ["Yes.", "No."]
 
 
 def test_links_that_a_text_shows_are_not_doubled() -> None:
