@@ -133,15 +133,15 @@ def _is_quote(line: str) -> bool:
 
 def _begins_history(lines: list[str], position: int) -> bool:
     line = lines[position][:_MAX_LINE]
-    if words.FORWARD.fullmatch(line) or words.DIVIDER.fullmatch(line):
+    if any(pattern.fullmatch(line) for pattern in (words.FORWARD, words.DIVIDER, words.GROUPWISE)):
         return True
-    label = words.LABEL.match(line)
-    return label is not None and label.lastgroup == "from" and _is_header_block(lines, position)
+    return words.LABEL.match(line) is not None and _is_header_block(lines, position)
 
 
 def _is_header_block(lines: list[str], position: int) -> bool:
-    """Whether From, then a date or To, and a Subject stand together, as Outlook puts them above a quoted
-    mail.
+    """Whether From, a date or To, and Subject stand together, as Outlook puts them above a quoted mail.
+
+    A block that does not begin with From must have all four: machines write lines like these too.
     """
     seen: dict[str, None] = {}  # in order
     blanks = 0

@@ -19,6 +19,7 @@ _ENDS_IDS = frozenset(
         "divrplyfwdmsg",  # Outlook on the web, Outlook.com
         "appendonsend",  # Outlook for Android and iOS, new Outlook
         "zwchr",  # Zimbra
+        "stopspelling",  # Hotmail
         "mail-editor-reference-message-container",  # new Outlook for Windows and Mac
         "olk_src_body_section",  # Outlook for Mac 2011
         "mailcontent_replyheader",
@@ -85,8 +86,8 @@ _SIGNATURE_IDS = frozenset(
     }
 )
 _YAHOO = re.compile(r"ydp\w*(yahoo_quoted|signature)")
-# Outlook for Windows draws a thin line over the header of the mail that was answered.
-_OUTLOOK_RULE = re.compile(r"border-top:solid#(?:e1e1e1|b5c4df)1\.0pt")
+# Outlook and Windows Mail draw a thin line over the header of the mail that was answered.
+_OUTLOOK_RULE = re.compile(r"border-top:solid#(?:e1e1e1|b5c4df)1\.0pt|border-top-color:rgb\(229,229,229\)")
 _QUOTE_BAR = re.compile(r"border-left:[^;]{0,40}(?:solid|\dpx|\dpt)")
 
 

@@ -85,6 +85,8 @@ HISTORY = [
     '<div class="ydp1ayahoo_quoted">{}</div>',
     '<hr id="zwchr"><div>{}</div>',
     '<div name="quote">{}</div>',
+    '<hr id="stopSpelling">Date: x{}',
+    '<div style="border-top-color: rgb(229, 229, 229); border-top-style: solid">From: x</div>{}',
     '<div class="moz-cite-prefix">x</div><blockquote type="CITE">{}</blockquote>',
     '<div class="protonmail_quote">{}</div>',
     '<div class="zmail_extra">{}</div>',
