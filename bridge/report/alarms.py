@@ -66,6 +66,16 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
         "The bridge used its own template instead, so the mail went out, but not in the brand's look.",
         "Mend the file below and restart the service.",
     ),
+    "polls-refused": Alarm(
+        "The SMS service refuses our status polls",
+        "The bridge can send, but cannot ask what became of an SMS: the service refuses the account's AuthToken.",
+        "Check the account's auth_token. Until then results come by webhook alone.",
+    ),
+    "event-flood": Alarm(
+        "Too much news from the SMS service",
+        "The service, or somebody who knows the webhook's secret, sends more events than the bridge keeps.",
+        "Look at the events on the desk. If they are not the service's, change webhook.secret.",
+    ),
     "credit-hold": Alarm(
         "The SMS service holds messages: no credit left",
         "SMS are accepted and held by the service until the account is topped up.",
@@ -83,6 +93,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "number": "Number",
     "message_id": "Message ID",
     "result": "Result",
+    "kept": "Events kept",
 }
 _NAMES: Final = frozenset({"alarm", "key", "stop"})
 
