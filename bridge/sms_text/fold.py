@@ -7,6 +7,7 @@ A character of the GSM-7 alphabet is never changed. Text is put into NFC first, 
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bridge.sms_text.segments import GSM
 
@@ -118,6 +119,7 @@ def _to_ascii(text: str, replaced: int) -> Folded:
     return Folded("".join(pieces), replaced, dropped)
 
 
+@lru_cache(maxsize=4096)
 def _plain_form(character: str) -> str:
     """What GSM-7 has for a character; the letter itself when it has nothing, "" for emoji and other
     symbols.
