@@ -47,7 +47,8 @@ class Stop(StrEnum):
 class Account:
     """The health of one Sender/Token pair. ``probe_at`` (ms) is when one SMS may try while it stands still.
 
-    ``unclear`` counts unclear answers in a row; ``unread`` and ``silent`` hold the last different numbers.
+    ``unclear`` counts unclear answers in a row; ``unread`` and ``silent`` hold the last different numbers;
+    ``silent_since`` is when the first SMS of those silent ones was claimed.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Account:
     unclear: int = 0
     unread: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    silent_since: int | None = None
 
     def may_claim(self, now: int) -> bool:
         """Return whether SMS of this account may be claimed freely."""
@@ -77,10 +79,17 @@ def after_probe(account: Account, now: int) -> Account:
     return replace(account, probes=account.probes + 1, probe_at=now + step)
 
 
-def after_answer(account: Account, answer: Answer, number: str, why: str, now: int) -> Account:
-    """Return the account after one answer. An alarm is due when ``stop`` changed from none to something."""
+def after_answer(
+    account: Account, answer: Answer, number: str, why: str, now: int, claimed_at: int | None = None
+) -> Account:
+    """Return the account after one answer about an SMS that was claimed at ``claimed_at``.
+
+    An alarm is due when ``stop`` becomes another one that is not none.
+    """
+    if answer in _GOOD and account.stopped_at is not None and _is_before(claimed_at, account.stopped_at):
+        return account  # sent before it stopped: it proves nothing about now
     if answer is Answer.SHOWN:
-        return Account(account.key)
+        return _shown(account, claimed_at)
     if answer is Answer.CLEAR:
         return _clear(account)
     if answer is Answer.UNCLEAR:
@@ -91,9 +100,7 @@ def after_answer(account: Account, answer: Answer, number: str, why: str, now: i
         unread = _different(account.unread, number)
         account = replace(account, unread=unread, unclear=0)
         return _stopped(account, Stop.UNREAD, why, now) if len(unread) >= SAME_FATE_STOPS else account
-    silent = _different(account.silent, number)
-    account = replace(account, silent=silent)
-    return _stopped(account, Stop.SILENT, why, now) if len(silent) >= SAME_FATE_STOPS else account
+    return _count_silent(account, number, why, now, claimed_at)
 
 
 def resumed(account: Account) -> Account:
@@ -101,10 +108,32 @@ def resumed(account: Account) -> Account:
     return Account(account.key)
 
 
+_GOOD: Final = frozenset({Answer.CLEAR, Answer.SHOWN})
+
+
+def _is_before(claimed_at: int | None, moment: int) -> bool:
+    return claimed_at is not None and claimed_at < moment
+
+
+def _shown(account: Account, claimed_at: int | None) -> Account:
+    """A sign of life ends every stop; late news of an SMS sent before the silent ones says nothing of them."""
+    if account.silent_since is not None and _is_before(claimed_at, account.silent_since):
+        return replace(account, unclear=0, unread=())
+    return Account(account.key)
+
+
+def _count_silent(account: Account, number: str, why: str, now: int, claimed_at: int | None) -> Account:
+    since = min(
+        (at for at in (account.silent_since, claimed_at) if at is not None), default=account.silent_since
+    )
+    account = replace(account, silent=_different(account.silent, number), silent_since=since)
+    return _stopped(account, Stop.SILENT, why, now) if len(account.silent) >= SAME_FATE_STOPS else account
+
+
 def _clear(account: Account) -> Account:
     if account.stop is Stop.SILENT:
         return account  # the vendor said 200 all along: only an event or a poll proves life
-    return Account(account.key, silent=account.silent)
+    return Account(account.key, silent=account.silent, silent_since=account.silent_since)
 
 
 def _count_unclear(account: Account, why: str, now: int) -> Account:
@@ -113,17 +142,15 @@ def _count_unclear(account: Account, why: str, now: int) -> Account:
 
 
 def _stopped(account: Account, stop: Stop, why: str, now: int) -> Account:
-    if account.stop is not Stop.NONE:
-        return (
-            account if account.stop is stop else replace(account, stop=_graver(account.stop, stop), why=why)
-        )
+    """Stop, or turn a stop into a graver one; a lighter reason changes nothing."""
+    if _GRAVITY.index(stop) <= _GRAVITY.index(account.stop):
+        return account
     first = PROBE_AFTER[0] if stop is Stop.CIRCUIT else PROBE_AFTER[-1]
     return replace(account, stop=stop, why=why, stopped_at=now, probe_at=now + first, probes=0)
 
 
-def _graver(old: Stop, new: Stop) -> Stop:
-    """A circuit may turn into a graver stop; a graver one never into a circuit."""
-    return new if old is Stop.CIRCUIT else old
+# After a silent stop a 200 proves nothing, so no other stop may hide it.
+_GRAVITY: Final = (Stop.NONE, Stop.CIRCUIT, Stop.UNREAD, Stop.ACCOUNT, Stop.SILENT)
 
 
 def _different(numbers: tuple[str, ...], number: str) -> tuple[str, ...]:

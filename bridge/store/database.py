@@ -1,0 +1,53 @@
+"""What the verbs of the store need of a database: named statements in a transaction, and somewhere to run it.
+
+The verbs are written once, as plain functions over `Tx`; a `Database` runs them. Nothing here knows which
+database it is.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeVar
+
+Topic = Literal["sms", "outbox", "poll"]
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Tx(Protocol):
+    """One transaction, or one unit inside a shared one. Statements are those of ``sql/``, by name."""
+
+    @property
+    def now(self) -> int:
+        """The database's clock when the unit began, in ms UTC."""
+        ...
+
+    def one(self, name: str, /, **values: object) -> Row | None:
+        """Return the first row, or None."""
+        ...
+
+    def all(self, name: str, /, **values: object) -> list[Row]:
+        """Return all rows."""
+        ...
+
+    def run(self, name: str, /, **values: object) -> int:
+        """Return how many rows were written."""
+        ...
+
+    def tell(self, topic: Topic) -> None:
+        """Wake those who wait for ``topic``, once this unit is committed."""
+        ...
+
+
+class Database(Protocol):
+    """Runs units: each whole or not at all, and durable when `write` returns."""
+
+    async def write(self, unit: Callable[[Tx], T]) -> T:
+        """Return what ``unit`` returned, after its commit. A caller that is cancelled undoes nothing."""
+        ...
+
+    async def read(self, unit: Callable[[Tx], T]) -> T:
+        """Return what ``unit`` returned; it sees one moment and may not write."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun, and close."""
+        ...

@@ -1,0 +1,88 @@
+"""Mails of ours: written with the change they tell of, claimed, rendered once, handed over or given up."""
+
+from typing import Final
+
+from bridge.report.values import NewNotice, OutboxState, StoredMail
+from bridge.sms import MINUTE, Sms
+from bridge.store import keys
+from bridge.store.database import Tx
+from bridge.store.rows import facts_text, mail_of, outbox_of, sms_of
+from bridge.store.terms import Terms
+from bridge.store.values import OutboxWork
+
+LEASE_MS: Final = 5 * MINUTE  # then a mail that was claimed is claimed again: its process is gone
+MAX_ERROR: Final = 500
+
+
+def write(
+    tx: Tx,
+    terms: Terms,
+    notice: NewNotice,
+    *,
+    mail: StoredMail | None = None,
+    sms_id: int | None = None,
+    group: str | None = None,
+    answered: bool = False,
+    raw: bytes | None = None,
+    state: OutboxState = OutboxState.DUE,
+) -> None:
+    """Store a mail of ours. ``answered``: a bounce of it tells us something, so it gets a key for that."""
+    tx.run(
+        "insert_outbox",
+        kind=notice.kind.value,
+        state=state.value,
+        to=notice.to,
+        message_id=keys.header_message_id(terms.settings.domain),
+        bounce_key=keys.key() if answered else "",
+        created_at=tx.now,
+        due_at=tx.now,
+        facts=facts_text(notice.facts),
+        correction=int(notice.correction),
+        sms_id=sms_id,
+        mail_id=mail.id if mail else None,
+        group=group,
+        brand=mail.brand if mail else "default",
+        raw=raw,
+    )
+    tx.tell("outbox")
+
+
+def claim(tx: Tx, limit: int) -> tuple[OutboxWork, ...]:
+    """Take mails that are due, oldest first; each is ours for `LEASE_MS`."""
+    rows = tx.all("outbox_due", now=tx.now, limit=limit)
+    work = []
+    for *columns, raw in rows:
+        mail = outbox_of(tuple(columns), raw)
+        tx.run("lease_outbox", id=mail.id, until=tx.now + LEASE_MS)
+        source = tx.one("mail_by_id", id=mail.mail_id) if mail.mail_id else None
+        sms = _sms_of(tx, mail.sms_id, mail.mail_id, mail.group)
+        work.append(OutboxWork(mail, mail_of(source) if source else None, sms))
+    return tuple(work)
+
+
+def _sms_of(tx: Tx, sms_id: int | None, mail_id: str | None, group: str | None) -> tuple[Sms, ...]:
+    """The one SMS, else all of the group, else all of the mail (several were refused)."""
+    if sms_id is not None:
+        rows = tx.all("sms_by_id", id=sms_id)
+    elif group is not None:
+        rows = tx.all("sms_of_batch", batch=group)
+    elif mail_id is not None:
+        rows = tx.all("sms_of_mail", mail_id=mail_id)
+    else:
+        return ()
+    return tuple(map(sms_of, rows))
+
+
+def rendered(tx: Tx, outbox_id: int, raw: bytes, subject: str) -> None:
+    """Keep the finished mail: whatever is handed over later is the same."""
+    tx.run("outbox_rendered", id=outbox_id, raw=raw, subject=subject)
+
+
+def settle(tx: Tx, outbox_id: int, state: OutboxState, error: str = "") -> None:
+    """A mail was handed over, refused for good, or is kept unsent."""
+    tx.run("settle_outbox", id=outbox_id, state=state.value, error=error[:MAX_ERROR])
+
+
+def later(tx: Tx, outbox_id: int, wait_ms: int, error: str) -> None:
+    """A mail could not be handed over now."""
+    tx.run("outbox_later", id=outbox_id, due_at=tx.now + wait_ms, error=error[:MAX_ERROR])

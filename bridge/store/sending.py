@@ -1,0 +1,122 @@
+"""Handing SMS to the senders and taking back what came of it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bridge.retry import Account, Answer, after_probe
+from bridge.sms import Input, Kind, Sms
+from bridge.store import accounts, events, matching
+from bridge.store.changing import change, sms_by_id, sms_by_message_id
+from bridge.store.database import Tx
+from bridge.store.rows import sms_of
+from bridge.store.terms import Terms
+
+MAX_SENDERS: Final = 64  # looked at in one go
+MAX_ROUNDS: Final = 16  # of senders that have nothing due (all their SMS wait for a retry)
+MAX_EXPIRED: Final = 500  # ended in one transaction
+
+
+@dataclass(slots=True)
+class Turns:
+    """Whose turn it is: the sender served last, for each account, and the account served last."""
+
+    sender: dict[str, str] = field(default_factory=dict)
+    account: str = ""
+
+
+def claim(tx: Tx, terms: Terms, turns: Turns, node: str, limit: int) -> tuple[Sms, ...]:
+    """Take SMS that are due. Senders take turns, so that one's flood does not delay another's alarm; of one
+    sender the oldest due comes first. An account that stands still gives at most its probe."""
+    found = [key for (key,) in tx.all("accounts_waiting")]
+    cut = next((i for i, key in enumerate(found) if key > turns.account), 0)
+    waiting = found[cut:] + found[:cut]
+    taken: list[Sms] = []
+    for place, key in enumerate(waiting):
+        room = limit - len(taken)
+        if room <= 0:
+            break
+        account = accounts.get(tx, key)
+        share = math.ceil(room / (len(waiting) - place)) if account.may_claim(tx.now) else 1
+        if account.may_claim(tx.now) or account.may_probe(tx.now):
+            taken += _claim_of(tx, terms, turns, account, node, share)
+            turns.account = key
+    return tuple(taken)
+
+
+def _claim_of(tx: Tx, terms: Terms, turns: Turns, account: Account, node: str, limit: int) -> list[Sms]:
+    taken: list[Sms] = []
+    for sms in _due(tx, turns, account.key, limit):
+        if sms.expires_at <= tx.now:
+            change(tx, terms, sms, Input(Kind.EXPIRE))
+        else:
+            taken.append(change(tx, terms, sms, Input(Kind.CLAIM, node=node)))
+    if taken and not account.may_claim(tx.now):
+        accounts.put(tx, after_probe(account, tx.now))
+    return taken
+
+
+def _due(tx: Tx, turns: Turns, account: str, limit: int) -> list[Sms]:
+    """Return up to ``limit`` that are due, one sender after the other from where we left off."""
+    begin = last = turns.sender.get(account, "")
+    wrapped = False
+    for _ in range(MAX_ROUNDS):
+        senders = [s for (s,) in tx.all("senders_waiting", account=account, last=last, limit=MAX_SENDERS)]
+        if wrapped:
+            senders = [sender for sender in senders if sender <= begin]
+        found: list[Sms] = []
+        each = math.ceil(limit / len(senders)) if senders else 0
+        for sender in senders:
+            rows = tx.all(
+                "claimable", account=account, sender=sender, now=tx.now, limit=min(each, limit - len(found))
+            )
+            found += map(sms_of, rows)
+            last = turns.sender[account] = sender
+            if len(found) >= limit:
+                break
+        if found:
+            return found
+        if not senders:
+            if wrapped:
+                break
+            last, wrapped = "", True
+    return []
+
+
+def finish(
+    tx: Tx, terms: Terms, sms_id: int, given: Input, answer: Answer | None, vendor_ids: Sequence[str]
+) -> Sms | None:
+    """Apply what a sender says; see `Store.finish`."""
+    sms = sms_by_id(tx, sms_id)
+    if sms is None:
+        return None
+    new = change(tx, terms, sms, given)
+    if answer is not None and given.attempt == sms.attempts:
+        accounts.hear(tx, terms, sms, answer, given.why)
+    if matching.learn_ids(tx, sms, message_ids=vendor_ids):
+        events.try_kept(tx, terms, new.id)
+        new = sms_by_id(tx, sms_id) or new
+    return new
+
+
+def adopt(tx: Tx, terms: Terms) -> int:
+    """Nobody is sending now: what was being sent may have reached the vendor or not."""
+    orphans = [sms_of(row) for row in tx.all("sending")]
+    for sms in orphans:
+        change(tx, terms, sms, Input(Kind.NODE_GONE, why="the process that sent it ended"))
+    return len(orphans)
+
+
+def expire(tx: Tx, terms: Terms) -> int:
+    """End what is queued and too old, also while its account stands still; return how many."""
+    rows = [sms_of(row) for row in tx.all("expired", now=tx.now, limit=MAX_EXPIRED)]
+    for sms in rows:
+        change(tx, terms, sms, Input(Kind.EXPIRE))
+    return len(rows)
+
+
+def by_operator(tx: Tx, terms: Terms, message_id: str, kind: Kind, who: str) -> Sms | None:
+    """Release or cancel an SMS; None when there is no such."""
+    sms = sms_by_message_id(tx, message_id)
+    return change(tx, terms, sms, Input(kind, why=f"by {who}"[:100])) if sms else None

@@ -1,0 +1,70 @@
+-- What the vendor said, and its ids of our SMS.
+
+-- name: insert_event
+INSERT INTO event (at, sms_id, source, type, news, result, text, phone, message_id, job, received_id, price,
+                   vendor_at, credit_hold, raw, fingerprint, times, ways, kept_until)
+VALUES (:at, :sms_id, :source, :type, :news, :result, :text, :phone, :message_id, :job, :received_id, :price,
+        :vendor_at, :credit_hold, :raw, :mark, 1, :ways, :kept_until);
+
+-- name: event_again
+UPDATE event SET times = times + 1 WHERE fingerprint = :mark;
+
+-- name: reply_again
+UPDATE event SET times = times + 1 WHERE received_id = :received_id;
+
+-- name: answers_of
+SELECT {event}, e.ways FROM event e
+WHERE e.type <> 'status' AND e.phone = :phone AND e.at >= :since ORDER BY e.at DESC LIMIT :limit;
+
+-- name: answer_meets
+UPDATE event SET ways = ways || :way, times = times + 1, received_id = coalesce(received_id, :received_id),
+    fingerprint = coalesce(fingerprint, :mark), text = :text, vendor_at = coalesce(vendor_at, :vendor_at)
+WHERE id = :id;
+
+-- name: event_found
+UPDATE event SET sms_id = :sms_id, kept_until = NULL WHERE id = :id;
+
+-- name: drop_event
+DELETE FROM event WHERE id = :id;
+
+-- name: drop_kept
+DELETE FROM event WHERE id IN (
+    SELECT id FROM event WHERE kept_until IS NOT NULL ORDER BY kept_until
+    LIMIT max(0, (SELECT count(*) FROM event WHERE kept_until IS NOT NULL) - :most)
+);
+
+-- name: kept_too_long
+SELECT {event} FROM event e WHERE e.kept_until <= :now ORDER BY e.kept_until LIMIT :limit;
+
+-- name: kept_for
+SELECT {event} FROM vendor_id v JOIN event e ON
+    e.kept_until IS NOT NULL AND (v.kind = 'm' AND lower(e.message_id) = v.value
+                                  OR v.kind = 'j' AND lower(e.job) = v.value)
+WHERE v.sms_id = :sms_id ORDER BY e.id LIMIT 1;
+
+-- name: count_events
+SELECT count(*) FROM (SELECT 1 FROM event WHERE sms_id = :sms_id LIMIT :most);
+
+-- name: events_of
+SELECT {event} FROM event e WHERE e.sms_id = :sms_id ORDER BY e.id LIMIT :limit;
+
+-- name: list_events
+SELECT {event} FROM event e WHERE e.id < :before ORDER BY e.id DESC LIMIT :limit;
+
+-- name: sms_of_vendor_id
+SELECT sms_id FROM vendor_id WHERE value = :value AND kind = :kind;
+
+-- name: learn_id
+INSERT INTO vendor_id (value, kind, sms_id)
+SELECT :value, :kind, :sms_id WHERE (SELECT count(*) FROM vendor_id WHERE sms_id = :sms_id) < :most
+ON CONFLICT (value, kind) DO NOTHING;
+
+-- name: vendor_message_ids
+SELECT value FROM vendor_id WHERE sms_id = :sms_id AND kind = 'm' ORDER BY value;
+
+-- name: put_job_price
+INSERT INTO job_price (sms_id, job, price) VALUES (:sms_id, :job, :price)
+ON CONFLICT (sms_id, job) DO UPDATE SET price = excluded.price;
+
+-- name: price_of
+SELECT sum(price) FROM job_price WHERE sms_id = :sms_id;

@@ -1,0 +1,43 @@
+-- Lists, newest first. Each goes down one index; what that does not decide is looked at row by row, from
+-- `before` down to `floor`.
+
+-- name: list_all
+SELECT {listed} WHERE {fits} ORDER BY s.id DESC LIMIT :limit;
+
+-- name: list_all_floor
+SELECT s.id FROM sms s WHERE s.id < :before ORDER BY s.id DESC LIMIT 1 OFFSET :most;
+
+-- name: list_by_state
+SELECT {listed} WHERE s.state = :state AND {fits} ORDER BY s.id DESC LIMIT :limit;
+
+-- name: list_by_state_floor
+SELECT s.id FROM sms s WHERE s.state = :state AND s.id < :before ORDER BY s.id DESC LIMIT 1 OFFSET :most;
+
+-- name: list_by_sender
+SELECT {listed} WHERE s.sender = :sender AND {fits} ORDER BY s.id DESC LIMIT :limit;
+
+-- name: list_by_sender_floor
+SELECT s.id FROM sms s WHERE s.sender = :sender AND s.id < :before ORDER BY s.id DESC LIMIT 1 OFFSET :most;
+
+-- name: list_by_number
+SELECT {listed} WHERE s.tail = :tail AND {fits} ORDER BY s.id DESC LIMIT :limit;
+
+-- name: list_by_number_floor
+SELECT s.id FROM sms s WHERE s.tail = :tail AND s.id < :before ORDER BY s.id DESC LIMIT 1 OFFSET :most;
+
+-- name: list_by_ending
+SELECT {listed} WHERE s.tail >= :tail AND s.tail < :tail_end AND {fits} ORDER BY s.id DESC LIMIT :limit;
+
+-- name: list_by_mail
+SELECT {listed} WHERE s.mail_id = :mail_id AND {fits} ORDER BY s.id DESC LIMIT :limit;
+
+-- name: count_sms
+SELECT state, count(*) FROM sms GROUP BY state;
+
+-- name: count_outbox
+SELECT state, count(*) FROM outbox GROUP BY state;
+
+-- name: count_rest
+SELECT (SELECT count(*) FROM event WHERE kept_until IS NOT NULL),
+       (SELECT count(*) FROM alarm),
+       (SELECT min(created_at) FROM sms WHERE state = 'queued');

@@ -1,0 +1,60 @@
+-- Mails of ours, and alarms.
+
+-- name: insert_outbox
+INSERT INTO outbox (kind, state, "to", message_id, bounce_key, created_at, due_at, attempts, facts, correction,
+                    sms_id, mail_id, "group", brand, subject, error, bounced, raw)
+VALUES (:kind, :state, :to, :message_id, :bounce_key, :created_at, :due_at, 0, :facts, :correction,
+        :sms_id, :mail_id, :group, :brand, '', '', 0, :raw);
+
+-- name: outbox_due
+SELECT {outbox}, o.raw FROM outbox o WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit;
+
+-- name: lease_outbox
+UPDATE outbox SET due_at = :until WHERE id = :id;
+
+-- name: outbox_rendered
+UPDATE outbox SET raw = :raw, subject = :subject WHERE id = :id AND raw IS NULL;
+
+-- name: settle_outbox
+UPDATE outbox SET state = :state, error = :error, attempts = attempts + 1 WHERE id = :id AND state = 'due';
+
+-- name: outbox_later
+UPDATE outbox SET due_at = :due_at, error = :error, attempts = attempts + 1 WHERE id = :id AND state = 'due';
+
+-- name: outbox_of_bounce_key
+SELECT id, "to", kind FROM outbox WHERE bounce_key = :key AND bounce_key <> '';
+
+-- name: outbox_bounced
+UPDATE outbox SET bounced = 1 WHERE id = :id AND bounced = 0;
+
+-- name: outbox_of
+SELECT {outbox} FROM outbox o WHERE o.id IN (
+    SELECT id FROM outbox WHERE sms_id = :sms_id
+    UNION SELECT id FROM outbox WHERE sms_id IS NULL AND mail_id IN (
+        SELECT n.id FROM mail n WHERE n.batch = (SELECT m.batch FROM mail m WHERE m.id = :mail_id)
+    )
+) ORDER BY o.id LIMIT :limit;
+
+-- name: list_outbox
+SELECT {outbox} FROM outbox o WHERE o.id < :before ORDER BY o.id DESC LIMIT :limit;
+
+-- name: outbox_mail
+SELECT {outbox}, o.raw FROM outbox o WHERE o.id = :id;
+
+-- name: alarm_told_at
+SELECT told_at FROM alarm WHERE key = :key;
+
+-- name: put_alarm
+INSERT INTO alarm (key, first_at, last_at, told_at, times, facts) VALUES (:key, :now, :now, :told_at, 1, :facts)
+ON CONFLICT (key) DO UPDATE SET last_at = :now, told_at = :told_at, times = times + 1, facts = excluded.facts;
+
+-- name: forget_alarm
+UPDATE alarm SET told_at = 0 WHERE key = :key;
+
+-- name: drop_old_alarms
+DELETE FROM alarm WHERE key IN (
+    SELECT key FROM alarm ORDER BY last_at LIMIT max(0, (SELECT count(*) FROM alarm) - :most)
+);
+
+-- name: list_alarms
+SELECT key, first_at, last_at, told_at, times, facts FROM alarm ORDER BY last_at DESC, key LIMIT :limit;

@@ -1,0 +1,252 @@
+"""The database of one machine: an SQLite file, one thread that writes, a few that read.
+
+Writers share commits: the thread takes all that is waiting, runs each unit in a savepoint of its own, commits
+once and tells the event loop once. It never waits for a fuller batch; under load batches fill by themselves.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from bridge.errors import StoreError
+from bridge.store.database import Row, Topic, Tx
+from bridge.store.queries import statements
+from bridge.store.sqlite_file import Identity, identity, newest, open_reader, open_writer
+
+T = TypeVar("T")
+Clock = Callable[[], int]
+
+MAX_BATCH: Final = 256  # units in one commit: bounds how long the first of them waits
+READERS: Final = 3
+BUSY_MS: Final = 5_000  # another process may hold the lock so long before a write fails
+
+
+def wall_clock() -> int:
+    """Return the time in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class SqliteTx:
+    """`Tx` over one connection."""
+
+    __slots__ = ("_connection", "_statements", "now", "topics")
+
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+        self._connection = connection
+        self._statements = statements()
+        self.now = now
+        self.topics: set[Topic] = set()
+
+    def one(self, name: str, /, **values: object) -> Row | None:
+        return cast(Row | None, self._connection.execute(self._statements[name], values).fetchone())
+
+    def all(self, name: str, /, **values: object) -> list[Row]:
+        return self._connection.execute(self._statements[name], values).fetchall()
+
+    def run(self, name: str, /, **values: object) -> int:
+        return self._connection.execute(self._statements[name], values).rowcount
+
+    def tell(self, topic: Topic) -> None:
+        self.topics.add(topic)
+
+
+@dataclass(slots=True)
+class _Item:
+    unit: Callable[[Tx], Any]
+    future: "asyncio.Future[Any]"
+    value: Any = None
+    error: BaseException | None = None
+    topics: set[Topic] = field(default_factory=set)
+
+
+class SqliteDatabase:
+    """`Database` over one SQLite file, which must be there with this version's schema (see `migrate`)."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_commit: Callable[[set[Topic]], None] = lambda topics: None,
+        clock: Clock = wall_clock,
+        busy_ms: int = BUSY_MS,
+    ) -> None:
+        self._path = path
+        self._on_commit = on_commit
+        self._clock = clock
+        self._busy_ms = busy_ms
+        self._loop = asyncio.get_running_loop()
+        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._closed = False
+        self._connection: sqlite3.Connection | None = None
+        self._opened: Identity | None = None
+        self.commits = 0
+        self._local = threading.local()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._writer = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
+        self._writer.start()
+
+    async def write(self, unit: Callable[[Tx], T]) -> T:
+        if self._closed:
+            raise StoreError("the database is closed")
+        item = _Item(unit, self._loop.create_future())
+        self._waiting.put(item)
+        return cast(T, await item.future)
+
+    async def read(self, unit: Callable[[Tx], T]) -> T:
+        if self._closed:
+            raise StoreError("the database is closed")
+        return await self._loop.run_in_executor(self._readers, self._read, unit)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._waiting.put(None)
+        await self._loop.run_in_executor(None, self._writer.join)
+        await self._loop.run_in_executor(None, self._readers.shutdown)
+        # What the writer's last batch told is still on its way to the loop.
+        await asyncio.sleep(0)
+
+    # --- the writing thread ---
+
+    def _write_loop(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            batch, last = self._drain(item)
+            self._commit(batch)
+            self._hand_back(batch)
+            if last:
+                break
+        self._drop_connection()
+
+    def _drain(self, first: _Item) -> tuple[list[_Item], bool]:
+        batch = [first]
+        while len(batch) < MAX_BATCH:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, True
+            batch.append(item)
+        return batch, False
+
+    def _commit(self, batch: list[_Item]) -> None:
+        """Run ``batch`` in one transaction; a fault of the database fails every unit of it."""
+        try:
+            connection = self._ready_connection()
+            connection.execute("BEGIN IMMEDIATE")
+            for item in batch:
+                self._run_unit(connection, item)
+            connection.execute("COMMIT")
+            self.commits += 1
+            self._check_still_there()
+        except (sqlite3.Error, StoreError, OSError) as error:
+            self._fail(batch, error)
+
+    def _run_unit(self, connection: sqlite3.Connection, item: _Item) -> None:
+        connection.execute("SAVEPOINT unit")
+        tx = SqliteTx(connection, self._clock())
+        try:
+            item.value = item.unit(tx)
+        except BaseException as error:
+            if not connection.in_transaction:
+                raise  # SQLite itself has rolled all of it back: disk full, I/O error
+            connection.execute("ROLLBACK TO unit")
+            item.error = _translated(error)
+        else:
+            item.topics = tx.topics
+        connection.execute("RELEASE unit")
+
+    def _fail(self, batch: list[_Item], error: Exception) -> None:
+        for item in batch:
+            item.value, item.topics, item.error = None, set(), _translated(error)
+        try:
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # the connection is given up just below
+        if not _only_busy(error):
+            self._drop_connection()
+
+    def _hand_back(self, batch: list[_Item]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, batch)
+        except RuntimeError:
+            pass  # the loop is closed: nobody is left to hear it
+
+    def _deliver(self, batch: list[_Item]) -> None:
+        topics: set[Topic] = set()
+        for item in batch:
+            topics |= item.topics
+            if item.future.done():
+                continue  # its caller was cancelled; the commit stands
+            if item.error is None:
+                item.future.set_result(item.value)
+            else:
+                item.future.set_exception(item.error)
+        if topics:
+            self._on_commit(topics)
+
+    def _ready_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = open_writer(self._path, self._busy_ms)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != newest():
+                connection.close()
+                raise StoreError(f"{self._path} has schema {version}, this version needs {newest()}")
+            self._connection, self._opened = connection, None
+        return self._connection
+
+    def _check_still_there(self) -> None:
+        """A commit counts only if the file it went to still stands under its name."""
+        found = identity(self._path)
+        if self._opened is None:
+            self._opened = found
+        if found is None or found != self._opened:
+            raise StoreError(f"{self._path} was removed or replaced while in use")
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._opened = None
+
+    # --- the reading threads ---
+
+    def _read(self, unit: Callable[[Tx], T]) -> T:
+        try:
+            connection = self._reader()
+            connection.execute("BEGIN")
+            try:
+                return unit(SqliteTx(connection, self._clock()))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._local.connection = None
+            raise _translated(error) from error
+
+    def _reader(self) -> sqlite3.Connection:
+        found = identity(self._path)
+        file = found.file if found else None
+        if getattr(self._local, "connection", None) is None or self._local.file != file:
+            self._local.connection = open_reader(self._path, self._busy_ms)
+            self._local.file = file
+        return cast(sqlite3.Connection, self._local.connection)
+
+
+def _only_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _translated(error: BaseException) -> BaseException:
+    if not isinstance(error, sqlite3.Error | OSError):
+        return error
+    new = StoreError(f"the database failed: {error}")
+    new.__cause__ = error
+    return new

@@ -1,0 +1,164 @@
+"""One SQLite file: opening it safely, its schema and its migrations, and noticing that it was replaced.
+
+It knows SQLite and the disk; it does not know the verbs.
+"""
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from bridge.errors import StoreError
+
+OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING
+APPLICATION_ID: Final = 0x534D5342  # "SMSB": tells our files from anybody's
+# All a page cache needs to hold of the indexes of a million rows' hot ends, in KiB.
+CACHE_KIB: Final = 32 * 1024
+MAX_WAL_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which files stand under the database's name: a commit to an unlinked file would be lost."""
+
+    file: tuple[int, int]
+    wal: tuple[int, int] | None
+
+
+def open_writer(path: Path, busy_ms: int, *, create: bool = False) -> sqlite3.Connection:
+    """Return a connection that may write, its schema checked. Raises StoreError in words for the operator."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
+    try:
+        connection = _connect(path, "rwc" if create else "rw", busy_ms)
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path}: {error}") from error
+    try:
+        _be_durable(connection, path)
+        _check_ours(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"cannot use {path}: {error}") from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path, busy_ms: int) -> sqlite3.Connection:
+    """Return a connection that can only read."""
+    try:
+        connection = _connect(path, "ro", busy_ms)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open {path} for reading: {error}") from error
+    return connection
+
+
+def identity(path: Path) -> Identity | None:
+    """Return what stands under the name now; None when there is no such file."""
+    try:
+        file = path.stat()
+    except OSError:
+        return None
+    try:
+        wal = path.with_name(path.name + "-wal").stat()
+    except OSError:
+        return Identity((file.st_dev, file.st_ino), None)
+    return Identity((file.st_dev, file.st_ino), (wal.st_dev, wal.st_ino))
+
+
+def migrate(path: Path, busy_ms: int = 5_000) -> tuple[int, int]:
+    """Bring the file at ``path`` to this version's schema, making it if need be.
+
+    Returns the schema number before and after. A newer schema, or a file of something else, is refused.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder of {path}: {error.strerror}") from error
+    connection = open_writer(path, busy_ms, create=True)
+    try:
+        return _migrate(connection, path)
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot bring {path} up to date: {error}") from error
+    finally:
+        connection.close()
+
+
+def newest() -> int:
+    """Return the schema number of this version."""
+    return max(_migrations())
+
+
+def _connect(path: Path, mode: str, busy_ms: int) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path))}?mode={mode}"
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        isolation_level=None,
+        timeout=busy_ms / 1000,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
+
+
+def _be_durable(connection: sqlite3.Connection, path: Path) -> None:
+    (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if journal != "wal":
+        raise StoreError(f"{path}: this disk cannot keep a write-ahead log ({journal}); use a local disk")
+    connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit at power loss
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (tables or version):
+        raise StoreError(f"{path} is a database of something else")
+    if version > newest():
+        raise StoreError(
+            f"{path} was written by a newer version of the bridge (schema {version}, this one knows"
+            f" {newest()}): run that version, or go back to a copy made before"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    connection.execute("BEGIN IMMEDIATE")
+    (before,) = connection.execute("PRAGMA user_version").fetchone()
+    _check_ours(connection, path)  # again, now that nobody else can change it
+    for number, text in sorted(_migrations().items()):
+        if number > before:
+            for statement in split(text):
+                connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {newest()}")
+    connection.execute("COMMIT")
+    return before, newest()
+
+
+def _migrations() -> dict[int, str]:
+    folder = resources.files("bridge.store").joinpath("migrations")
+    return {
+        int(file.name[:4]): file.read_text(encoding="utf-8")
+        for file in folder.iterdir()
+        if re.fullmatch(r"\d{4}_\w+\.sql", file.name)
+    }
+
+
+def split(text: str) -> list[str]:
+    """Return the statements of a script (`executescript` would commit before it begins)."""
+    found, begun = [], ""
+    for line in text.splitlines(keepends=True):
+        begun += line
+        if line.rstrip().endswith(";") and sqlite3.complete_statement(begun):
+            found.append(begun.strip())
+            begun = ""
+    return found

@@ -1,0 +1,306 @@
+"""The store as the loops see it: every verb one transaction, durable when it returns.
+
+Each raises StoreError when the database cannot do it now; then nothing was written. A caller that is
+cancelled while it waits undoes nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from bridge.decide.values import Accept
+from bridge.event import Event
+from bridge.report.values import OutboxMail, OutboxState
+from bridge.retry import Account, Answer
+from bridge.sms import Input, Kind, Sms, Timing
+from bridge.store import (
+    accepting,
+    accounts,
+    alarms,
+    events,
+    looking,
+    matching,
+    outbox,
+    polling,
+    sending,
+    sweeping,
+)
+from bridge.store.database import Database, Topic, Tx
+from bridge.store.locks import part_lock
+from bridge.store.sending import Turns
+from bridge.store.sqlite import BUSY_MS, Clock, SqliteDatabase, wall_clock
+from bridge.store.sqlite_file import migrate
+from bridge.store.terms import Terms
+from bridge.store.values import (
+    DAY,
+    Accepted,
+    AlarmLine,
+    Counts,
+    OutboxWork,
+    Recorded,
+    SmsFilter,
+    SmsPage,
+    SmsStory,
+    StoredEvent,
+    StoreSettings,
+)
+from bridge.store.waiting import Hints
+
+T = TypeVar("T")
+
+CHECK_EVERY_S: Final = 1.0  # a health check asked for more often is answered by the last one
+COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
+
+
+_USUAL: Final = Timing()
+
+
+class Store:
+    """The database of the bridge. Made by `open_store`."""
+
+    def __init__(
+        self, database: Database, hints: Hints, path: Path, settings: StoreSettings, timing: Timing
+    ) -> None:
+        self._database = database
+        self._hints = hints
+        self._path = path
+        self._terms = Terms(settings, timing)
+        self._turns = Turns()
+        self._checked_at = -CHECK_EVERY_S
+        self._counted: tuple[float, Counts] | None = None
+
+    async def close(self) -> None:
+        """Finish what was begun, and close."""
+        await self._database.close()
+
+    @asynccontextmanager
+    async def part(self, name: str) -> AsyncIterator[None]:
+        """Be the only process that runs this part. Raises PartBusy.
+
+        Whoever takes ``send`` finds nobody else sending: what was being sent becomes `unknown` at once.
+        """
+        with part_lock(self._path, name):
+            if name == "send":
+                await self._write(lambda tx: sending.adopt(tx, self._terms))
+            yield
+
+    async def check(self) -> None:
+        """Return if the database can be written to; else raise StoreError."""
+        if time.monotonic() - self._checked_at < CHECK_EVERY_S:
+            return
+        await self._write(lambda tx: tx.run("touch", now=tx.now))
+        self._checked_at = time.monotonic()
+
+    async def wait(self, topic: Topic, timeout_s: float) -> None:
+        """Return soon after this process committed something of ``topic``, at the latest in ``timeout_s``."""
+        await self._hints.wait(topic, timeout_s)
+
+    # --- mail in ---
+
+    async def accept(self, taken: Accept) -> Accepted:
+        """Store a mail and its SMS. When this returns, they are safe: this is what a 250 promises."""
+        return await self._write(lambda tx: accepting.accept(tx, self._terms, taken))
+
+    async def acknowledge(self, mail_id: str) -> None:
+        """Note that the client of a mail without Message-ID has heard our 250."""
+        await self._write(lambda tx: accepting.acknowledge(tx, mail_id))
+
+    async def known_key(self, kind: str, key: str) -> bool:
+        """Return whether ``key`` of ``reply+<key>@`` or ``bounce+<key>@`` is one of ours."""
+        return await self._read(lambda tx: polling.known_key(tx, kind, key))
+
+    async def vendor_mail(self, key: str, text: str) -> bool:
+        """Take the vendor's mail to ``reply+<key>@``; False for an unknown key or more than 20 an hour."""
+        return await self._write(lambda tx: polling.vendor_mail(tx, self._terms, key, text))
+
+    async def bounce(self, key: str) -> bool:
+        """Mark the mail of ours that bounced to ``bounce+<key>@`` and tell the admin once; False if unknown."""
+        return await self._write(lambda tx: polling.bounce(tx, self._terms, key))
+
+    async def postmaster(self, raw: bytes, client: str) -> bool:
+        """Take a mail for postmaster@; False when there were ten in this hour from that address."""
+        return await self._write(lambda tx: polling.postmaster(tx, self._terms, raw, client))
+
+    # --- send ---
+
+    async def claim(self, node: str, limit: int) -> tuple[Sms, ...]:
+        """Take up to ``limit`` SMS to send now; each is `sending` and ours alone."""
+        return await self._write(lambda tx: sending.claim(tx, self._terms, self._turns, node, limit))
+
+    async def finish(
+        self, sms_id: int, given: Input, answer: Answer | None, vendor_ids: Sequence[str] = ()
+    ) -> Sms | None:
+        """Store what came of a claimed SMS and what it says of its account; return what the SMS became."""
+        return await self._write(
+            lambda tx: sending.finish(tx, self._terms, sms_id, given, answer, vendor_ids)
+        )
+
+    async def expire(self) -> int:
+        """End queued SMS that are too old, and drop rows that have served their time; return how many ended."""
+
+        def unit(tx: Tx) -> int:
+            sweeping.clean(tx, self._terms)
+            return sending.expire(tx, self._terms)
+
+        return await self._write(unit)
+
+    async def accounts(self) -> tuple[Account, ...]:
+        """Return the health of the vendor's accounts that anything is known of."""
+        return await self._read(accounts.everyone)
+
+    async def resume(self, account: str | None) -> int:
+        """Let one account send again, or all; return how many stood still."""
+        return await self._write(lambda tx: accounts.resume(tx, account))
+
+    async def note_alarm(self, key: str, facts: Sequence[tuple[str, str]], every_ms: int = DAY) -> bool:
+        """Record an alarm and mail it to the admin, at most once in ``every_ms``; return whether it was mailed."""
+        return await self._write(lambda tx: alarms.note(tx, self._terms, key, facts, every_ms))
+
+    # --- events and polls ---
+
+    async def record_event(self, event: Event) -> Recorded:
+        """Take what the vendor said, once.
+
+        ``applied``: it changed something or was mailed; ``known``: it came before; ``recorded``: nothing
+        changed; ``kept``: it matches no SMS of ours yet.
+        """
+        return await self._write(lambda tx: events.record(tx, self._terms, event))
+
+    async def vendor_ids(self, sms_id: int) -> tuple[str, ...]:
+        """Return the MessageIDs that the vendor itself gave an SMS."""
+        return await self._read(lambda tx: matching.vendor_ids(tx, sms_id))
+
+    async def due_polls(self, limit: int) -> tuple[Sms, ...]:
+        """Return SMS to ask the vendor about now; each is leased for a minute."""
+        return await self._write(lambda tx: polling.due(tx, self._terms, limit))
+
+    async def polled(self, sms_id: int, given: Input) -> Sms | None:
+        """Store what a poll told; return what the SMS became."""
+        return await self._write(lambda tx: polling.polled(tx, self._terms, sms_id, given))
+
+    async def due_reply_polls(self, limit: int) -> tuple[Sms, ...]:
+        """Return SMS whose answers to ask for now; each is leased for a minute."""
+        return await self._write(lambda tx: polling.replies_due(tx, limit))
+
+    async def reply_polled(self, sms_id: int) -> None:
+        """Note that the answers to an SMS were asked for."""
+        await self._write(lambda tx: polling.reply_polled(tx, sms_id))
+
+    async def cursor(self, name: str) -> int | None:
+        """Return how far a periodic poll has come."""
+
+        def unit(tx: Tx) -> int | None:
+            row = tx.one("cursor", name=name)
+            return int(row[0]) if row else None
+
+        return await self._read(unit)
+
+    async def set_cursor(self, name: str, value: int) -> None:
+        """Store how far a periodic poll has come."""
+        await self._write(lambda tx: tx.run("set_cursor", name=name, value=value))
+
+    # --- mails of ours ---
+
+    async def sweep_notices(self) -> None:
+        """Write the mails that fall due by time: "we cannot tell yet", and summaries."""
+        await self._write(lambda tx: sweeping.notices_due(tx, self._terms))
+
+    async def claim_mail(self, limit: int) -> tuple[OutboxWork, ...]:
+        """Take mails of ours that are due, oldest first; each is leased for five minutes."""
+        return await self._write(lambda tx: outbox.claim(tx, limit))
+
+    async def rendered(self, outbox_id: int, raw: bytes, subject: str) -> None:
+        """Keep the finished mail before it is first handed over; the first one stays."""
+        await self._write(lambda tx: outbox.rendered(tx, outbox_id, raw, subject))
+
+    async def mail_sent(self, outbox_id: int) -> None:
+        """The smarthost has it."""
+        await self._write(lambda tx: outbox.settle(tx, outbox_id, OutboxState.SENT))
+
+    async def mail_later(self, outbox_id: int, wait_ms: int, error: str) -> None:
+        """It could not be handed over now; again in ``wait_ms``."""
+        await self._write(lambda tx: outbox.later(tx, outbox_id, wait_ms, error))
+
+    async def mail_dead(self, outbox_id: int, error: str) -> None:
+        """It was refused for good."""
+        await self._write(lambda tx: outbox.settle(tx, outbox_id, OutboxState.DEAD, error))
+
+    async def mail_kept(self, outbox_id: int) -> None:
+        """There is no smarthost: it stays to be looked at."""
+        await self._write(lambda tx: outbox.settle(tx, outbox_id, OutboxState.KEPT))
+
+    # --- seeing and operators ---
+
+    async def list_sms(self, wanted: SmsFilter, before: int | None, limit: int) -> SmsPage:
+        """Return SMS that fit, newest first, with ids under ``before``."""
+        return await self._read(lambda tx: looking.list_sms(tx, wanted, before, limit))
+
+    async def show(self, name: str) -> SmsStory | None:
+        """Return all that is known of the SMS with that MessageID or id."""
+        return await self._read(lambda tx: looking.show(tx, str(name)))
+
+    async def list_outbox(self, before: int | None, limit: int) -> tuple[OutboxMail, ...]:
+        """Return mails of ours, newest first, without their raw text."""
+        return await self._read(lambda tx: looking.list_outbox(tx, before, limit))
+
+    async def outbox_mail(self, outbox_id: int) -> OutboxMail | None:
+        """Return one mail of ours with its raw text."""
+        return await self._read(lambda tx: looking.outbox_mail(tx, outbox_id))
+
+    async def list_events(self, before: int | None, limit: int) -> tuple[StoredEvent, ...]:
+        """Return what the vendor said, newest first."""
+        return await self._read(lambda tx: looking.list_events(tx, before, limit))
+
+    async def list_alarms(self, limit: int) -> tuple[AlarmLine, ...]:
+        """Return the latest alarms."""
+        return await self._read(lambda tx: alarms.listed(tx, limit))
+
+    async def counts(self) -> Counts:
+        """Return how much there is of what, at most five seconds old."""
+        now = time.monotonic()
+        if self._counted is None or now - self._counted[0] >= COUNTS_EVERY_S:
+            self._counted = now, await self._read(looking.counts)
+        return self._counted[1]
+
+    async def release(self, message_id: str, who: str) -> Sms | None:
+        """Queue a held SMS again, at an operator's word; None when there is no such SMS."""
+        return await self._write(
+            lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.RELEASE, who)
+        )
+
+    async def cancel(self, message_id: str, who: str) -> Sms | None:
+        """Never send an SMS (again), at an operator's word; None when there is no such SMS."""
+        return await self._write(
+            lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.CANCEL, who)
+        )
+
+    # ---
+
+    async def _write(self, unit: Callable[[Tx], T]) -> T:
+        return await self._database.write(unit)
+
+    async def _read(self, unit: Callable[[Tx], T]) -> T:
+        return await self._database.read(unit)
+
+
+async def open_store(
+    path: str | Path,
+    *,
+    settings: StoreSettings,
+    timing: Timing = _USUAL,
+    clock: Clock = wall_clock,
+    busy_ms: int = BUSY_MS,
+) -> Store:
+    """Open the SQLite database at ``path``, making or upgrading it first.
+
+    Several processes may have it open. Raises StoreError in a sentence for the operator: a newer schema,
+    something else's file, no write-ahead log, no rights.
+    """
+    file = Path(path)
+    await asyncio.get_running_loop().run_in_executor(None, migrate, file, busy_ms)
+    hints = Hints()
+    database = SqliteDatabase(file, on_commit=hints.give, clock=clock, busy_ms=busy_ms)
+    return Store(database, hints, file, settings, timing)

@@ -1,0 +1,51 @@
+"""What falls due by time alone: doubts to be told, summaries to be written, old rows to be dropped."""
+
+from dataclasses import replace
+from typing import Final
+
+from bridge.report import notices
+from bridge.sms import HOUR, NEVER, Sms
+from bridge.store import events, outbox
+from bridge.store.changing import mail_and_group, save
+from bridge.store.database import Tx
+from bridge.store.rows import sms_of
+from bridge.store.terms import Terms
+
+AT_ONCE: Final = 200  # rows of a kind in one transaction: it must not hold up mails that come in
+
+
+def notices_due(tx: Tx, terms: Terms) -> None:
+    """Write the mails whose time has come; see `Store.sweep_notices`."""
+    for row in tx.all("doubts_due", now=tx.now, limit=AT_ONCE):
+        _doubt(tx, terms, sms_of(row))
+    for (batch,) in tx.all("batches_due", now=tx.now, limit=AT_ONCE):
+        _summary(tx, terms, batch)
+
+
+def clean(tx: Tx, terms: Terms) -> None:
+    """Drop what has served its time: known texts, news that matched nothing, counts of past hours."""
+    tx.run("drop_seen", now=tx.now, limit=AT_ONCE * 10)
+    tx.run("drop_tally", before=tx.now // HOUR - 1)
+    events.clean(tx, terms, AT_ONCE)
+
+
+def _doubt(tx: Tx, terms: Terms, sms: Sms) -> None:
+    mail, size, summarized, _ = mail_and_group(tx, sms.mail_id)
+    due = notices.doubts(sms, mail, size, summarized=summarized)
+    for notice in due:
+        outbox.write(tx, terms, notice, sms_id=sms.id, mail=mail)
+    if due:
+        save(tx, replace(sms, told=notices.told_after(sms, due)))
+    tx.run("doubt_looked_at", id=sms.id, never=NEVER)
+
+
+def _summary(tx: Tx, terms: Terms, batch: str) -> None:
+    group = [sms_of(row) for row in tx.all("sms_of_batch", batch=batch)]
+    mail, *_ = mail_and_group(tx, batch)
+    for notice in notices.summary(group, mail):
+        outbox.write(tx, terms, notice, mail=mail, group=batch)
+        for sms in group:
+            told = notices.told_by_summary(sms)
+            if told != sms.told:
+                save(tx, replace(sms, told=told))
+    tx.run("batch_summarized", id=batch, at=tx.now)

@@ -1,0 +1,154 @@
+"""What the verbs of the store take and give, besides the values of the core."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+
+from bridge.event import EventType, News, Source
+from bridge.report.values import OutboxMail, StoredMail
+from bridge.sms import Sms, State
+
+DAY: Final = 24 * 3_600_000
+
+Recorded = Literal["applied", "known", "recorded", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """What the store needs of the configuration.
+
+    ``domain`` is our first one: our Message-IDs end in it. ``admin`` and ``inbound_to`` are addresses, or empty
+    when nobody is to be told. ``accounts_with_polls`` names the accounts that have an auth_token.
+    """
+
+    domain: str
+    message_prefix: str = "BRDG"
+    admin: str = ""
+    inbound_to: str = ""
+    replies_channel: Literal["bridge", "vendor"] = "bridge"
+    duplicates_window_ms: int = DAY
+    accounts_with_polls: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a mail. ``duplicates`` and ``refused`` count numbers; of a mail that was wholly a
+    duplicate nothing new is stored, and ``mail_id`` is that of the first."""
+
+    mail_id: str
+    queued: tuple[Sms, ...]
+    duplicates: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxWork:
+    """One mail of ours to be made and handed over: the mail it answers, and the SMS it speaks of."""
+
+    mail: OutboxMail
+    source: StoredMail | None
+    sms: tuple[Sms, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SmsFilter:
+    """Which SMS to list. ``number``: a whole number, or its last digits (four or more). ``text``: a part of it,
+    any case. ``sender``: the whole address."""
+
+    state: State | None = None
+    sender: str | None = None
+    number: str | None = None
+    text: str | None = None
+    mail_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmsLine:
+    """One line of a list."""
+
+    sms: Sms
+    sender: str
+    subject: str
+
+
+class SmsPage(tuple[SmsLine, ...]):
+    """A page of a list, newest first. ``older`` is the ``before`` of the next page, None at the end.
+
+    A search by text reads a bounded stretch of rows: its page may be short, or empty, and yet have more.
+    """
+
+    older: int | None
+
+    def __new__(cls, lines: Iterable[SmsLine], older: int | None) -> Self:
+        page = super().__new__(cls, lines)
+        page.older = older
+        return page
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One input and what it did. ``times`` counts equal ones, ``last_at`` is the latest of them."""
+
+    at: int
+    state: State
+    note: str
+    attempt: int
+    times: int = 1
+    last_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One thing the vendor said, as stored; ``kept_until`` is set while it matches no SMS of ours."""
+
+    id: int
+    at: int
+    sms_id: int | None
+    source: Source
+    type: EventType
+    news: News | None
+    result: str
+    text: str
+    phone: str
+    message_id: str | None
+    job: str | None
+    received_id: str | None
+    price: int | None
+    vendor_at: int | None
+    raw: str
+    times: int
+    kept_until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SmsStory:
+    """Everything known of one SMS."""
+
+    sms: Sms
+    mail: StoredMail
+    history: tuple[HistoryLine, ...]
+    events: tuple[StoredEvent, ...]
+    outbox: tuple[OutboxMail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmLine:
+    """One thing the admin should know, and how often it happened."""
+
+    key: str
+    first_at: int
+    last_at: int
+    told_at: int
+    times: int
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is of what. ``events_kept`` are those that match no SMS of ours (yet)."""
+
+    by_state: Mapping[State, int]
+    outbox_by_state: Mapping[str, int]
+    events_kept: int = 0
+    alarms: int = 0
+    oldest_queued_at: int | None = field(default=None)
