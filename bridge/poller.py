@@ -9,15 +9,13 @@ import math
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bridge.errors import StoreError
 from bridge.event import Event, News
 from bridge.sms import Input, Kind, Sms
 from bridge.sms_api import Listed, Pace, Polled, SmsApi
-
-if TYPE_CHECKING:
-    from bridge.store import Store
+from bridge.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class Poller:
 
     def __init__(
         self,
-        store: "Store",
+        store: Store,
         api: SmsApi,
         *,
         polls_per_second: float,
@@ -112,8 +110,9 @@ class Poller:
         event = polled.event
         if event is not None and event.credit_hold:
             await self._credit_hold(sms)
-        if event is not None and (event.news is not News.PENDING or not sms.rank):
-            await self._store.record_event(event)
+        fresh = event is not None and (event.news is not News.PENDING or not sms.rank)
+        if event is not None and fresh and await self._store.record_event(event) == "applied":
+            return
         await self._store.polled(sms.id, polled.input)
 
     async def _credit_hold(self, sms: Sms) -> None:
@@ -213,12 +212,12 @@ class Poller:
         now = time.monotonic()
         await asyncio.sleep(max(0.0, self._pace.take(now) - now))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
         """Do a piece of work; when the database is away, wait. What was leased is due again later."""
         try:
             await work

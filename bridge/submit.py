@@ -10,16 +10,14 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bridge import retry
 from bridge.errors import StoreError
 from bridge.retry import backoff_ms
 from bridge.sms import Input, Kind, Sms
 from bridge.sms_api import Outcome, Pace, SmsApi
-
-if TYPE_CHECKING:
-    from bridge.store import Store
+from bridge.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ class Submitter:
 
     def __init__(
         self,
-        store: "Store",
+        store: Store,
         api: SmsApi,
         *,
         rate_per_second: float,

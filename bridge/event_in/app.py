@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -19,9 +19,7 @@ from bridge.errors import EventError, StoreError
 from bridge.event import Event, Fields, from_fields, is_ours, read_document, read_form
 from bridge.event_in import caller
 from bridge.rules import Network
-
-if TYPE_CHECKING:
-    from bridge.store import Store
+from bridge.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +44,7 @@ class HookSettings:
     timezone: str = "Australia/Sydney"
 
 
-def app(store: "Store", settings: HookSettings, ready: Ready) -> Starlette:
+def app(store: Store, settings: HookSettings, ready: Ready) -> Starlette:
     """Return the application. ``ready`` returns "" when the service is ready, else what is missing."""
     hook = Hook(store, settings)
 
@@ -77,7 +75,7 @@ class _Answer(Exception):
 class Hook:
     """Takes webhooks for a store."""
 
-    def __init__(self, store: "Store", settings: HookSettings) -> None:
+    def __init__(self, store: Store, settings: HookSettings) -> None:
         self._store, self._settings = store, settings
         self._zone = ZoneInfo(settings.timezone)
 

@@ -100,9 +100,9 @@ def _taken_or_not(sms: Sms, answer: Answer, clean: Clean) -> Outcome:
 
 
 def _sent(sms: Sms, fields: Fields) -> Outcome:
-    ids = [_id(fields, name) for name in ("messageid", "jobnum", "jobnumber")]
-    theirs = tuple(dict.fromkeys(one for one in ids if one and one.lower() != sms.message_id.lower()))
-    return Outcome(Input(Kind.SENT, sms.attempts), retry.Answer.CLEAR, theirs)
+    theirs = _id(fields, "messageid")
+    own = theirs is not None and theirs.lower() != sms.message_id.lower()
+    return Outcome(Input(Kind.SENT, sms.attempts), retry.Answer.CLEAR, (theirs,) if theirs and own else ())
 
 
 def _refused(sms: Sms, answer: Answer, clean: Clean) -> Outcome:
