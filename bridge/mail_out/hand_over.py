@@ -155,8 +155,6 @@ class MailOut:
             raise
         except aiosmtplib.SMTPException:
             raise _SessionRefused("the smarthost offers no AUTH that we can use") from None
-        except UnicodeError:
-            raise _SessionRefused("user and password of the smarthost cannot be said in SMTP") from None
 
 
 def _start_tls(host: Smarthost) -> bool | None:

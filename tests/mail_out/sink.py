@@ -30,6 +30,8 @@ class Sink:
     at_data: str = ""
     hang: bool = False
     drop_next: bool = False
+    drop_at_auth: bool = False
+    drop_at_quit: bool = False
     servers: list[SMTP] = field(default_factory=list)
 
     async def handle_MAIL(
@@ -37,12 +39,22 @@ class Sink:
     ) -> str:
         if self.drop_next:
             self.drop_next = False
-            server.transport.abort()
+            abort(server)
         self.options.append(options)
         if self.at_mail:
             return self.at_mail
         envelope.mail_from = address
         return "250 ok"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.drop_at_quit:
+            return "500 not now"
+        return "221 bye"
+
+    async def auth_PLAIN(self, server: SMTP, args: list[str]) -> Any:
+        if self.drop_at_auth:
+            abort(server)
+        return await server.auth_PLAIN(server, args)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -61,6 +73,13 @@ class Sink:
         assert isinstance(content, bytes)
         self.mails.append((envelope.mail_from or "", envelope.rcpt_tos, content))
         return "250 2.0.0 taken"
+
+
+def abort(server: SMTP) -> None:
+    """Hang up without a word."""
+    if server.transport:
+        assert isinstance(server.transport, asyncio.Transport)
+        server.transport.abort()
 
 
 def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
@@ -98,8 +117,7 @@ async def serving(
     finally:
         listener.close()
         for server in sink.servers:
-            if server.transport:
-                server.transport.abort()
+            abort(server)
         await listener.wait_closed()
         await asyncio.sleep(0.02)  # sockets are closed in a later turn of the loop
 

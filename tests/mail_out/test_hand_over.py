@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ MAIL = b"From: a@sms.local\r\nSubject: hello\r\n\r\nline\r\n.dot\r\n"
 
 
 def out(port: int, context: ssl.SSLContext | None = None, **changes: Any) -> MailOut:
-    host = {"host": "127.0.0.1", "port": port, "tls": "starttls"}
     more = {key: changes.pop(key) for key in ("connections", "whole_s") if key in changes}
-    return MailOut(Smarthost(**host | changes), hello="sms.local", context=context, **more)
+    host = replace(Smarthost("127.0.0.1", port, "starttls"), **changes)
+    return MailOut(host, hello="sms.local", context=context, **more)
 
 
 async def once(mail_out: MailOut, sender: str = "", to: str = "alex@clinic.example") -> Result:
@@ -83,16 +84,64 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None
         ("at_data", "421 4.3.2 going down", Later),
     ],
 )
-async def test_4xx_waits_and_5xx_about_the_mail_is_dead(field: str, answer: str, kind: type) -> None:
+async def test_4xx_waits_and_5xx_about_the_mail_is_dead(
+    field: str, answer: str, kind: type[Later | Dead]
+) -> None:
     async with serving() as sink:
         setattr(sink, field, answer)
         mail_out = out(sink.port)
         result = await mail_out.hand_over("", "alex@clinic.example", MAIL)
-        assert isinstance(result, kind)
-        assert result.error == answer  # type: ignore[attr-defined]
+        assert result == kind(answer)
         setattr(sink, field, "")
         assert isinstance(await mail_out.hand_over("", "kim@clinic.example", MAIL), Sent)
         await mail_out.close()
+
+
+async def test_a_connection_that_stood_idle_too_long_or_carried_enough_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bridge.mail_out.hand_over.MAILS_PER_CONNECTION", 2)
+    async with serving() as sink:
+        mail_out = out(sink.port)
+        for _ in range(3):
+            assert isinstance(await mail_out.hand_over("", "a@a.example", MAIL), Sent)
+        assert sink.connections == 2
+        monkeypatch.setattr("bridge.mail_out.hand_over.IDLE_S", -1.0)
+        assert isinstance(await mail_out.hand_over("", "a@a.example", MAIL), Sent)
+        await mail_out.close()
+    assert (len(sink.mails), sink.connections) == (4, 3)
+
+
+async def test_a_server_that_is_gone_when_we_say_goodbye_does_no_harm() -> None:
+    async with serving() as sink:
+        mail_out = out(sink.port)
+        assert isinstance(await mail_out.hand_over("", "a@a.example", MAIL), Sent)
+        sink.drop_at_quit = True
+        await mail_out.close()
+    assert len(sink.mails) == 1
+
+
+async def test_a_command_that_gets_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.mail_out.hand_over.COMMAND_S", 0.2)
+    async with serving() as sink:
+        sink.hang = True
+        result = await once(out(sink.port))
+    assert result == Later("the smarthost did not answer in time")
+
+
+async def test_a_server_that_speaks_no_tls_on_a_tls_port_waits() -> None:
+    async with saying(b"220 hello") as port:
+        result = await once(out(port, tls="implicit"))
+    assert isinstance(result, Later)
+    assert "TLS" in result.error
+
+
+async def test_a_server_that_hangs_up_at_auth_waits(tmp_path: Path) -> None:
+    server, client = certificate(tmp_path)
+    async with serving(server, auth=True) as sink:
+        sink.drop_at_auth = True
+        result = await once(out(sink.port, client, user="bridge", password="s3cret-canary"))
+    assert result == Later("the smarthost closed the connection")
 
 
 async def test_a_closed_port_waits() -> None:
@@ -143,7 +192,9 @@ async def test_starttls_is_used_when_offered_and_verified(tmp_path: Path) -> Non
     server, client = certificate(tmp_path)
     async with serving(server) as sink:
         assert isinstance(await once(out(sink.port, client)), Sent)
-    assert sink.servers[0].session.ssl is not None
+    session = sink.servers[0].session
+    assert session is not None
+    assert session.ssl is not None
 
 
 async def test_a_certificate_nobody_vouches_for_stops_the_mail_but_kills_it_not(tmp_path: Path) -> None:

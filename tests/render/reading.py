@@ -2,6 +2,8 @@
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from typing import Any
 
 from lxml import html as lxml_html
 
@@ -16,6 +18,11 @@ def names(raw: bytes) -> list[str]:
     """The header's field names as a strict reader sees them."""
     head = raw.partition(b"\r\n\r\n")[0]
     return [line.partition(b":")[0].decode() for line in head.split(b"\r\n") if line[:1] not in b" \t"]
+
+
+def python_names(raw: bytes) -> list[str]:
+    """The same as Python's parser sees them: it takes more for a line end than CRLF."""
+    return list(BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n").keys())
 
 
 def part(raw: bytes, content_type: str) -> str:
@@ -39,6 +46,9 @@ def shape(page: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 def seen(page: str) -> str:
     """The text of a page, without the style sheet."""
     tree = lxml_html.document_fromstring(page.encode(), parser=lxml_html.HTMLParser(encoding="utf-8"))
-    for node in tree.xpath("//style|//title"):
-        node.drop_tree()
-    return str(tree.text_content())
+    hidden = ("style", "title")
+    return "".join(str(text) for node in tree.iter() if node.tag not in hidden for text in _texts(node))
+
+
+def _texts(node: Any) -> list[str]:
+    return [node.text or "", *(child.tail or "" for child in node)]

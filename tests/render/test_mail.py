@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import RenderError
 from bridge.report.values import MailKind
+from bridge.sms import State
 from tests.render import reading, samples
 
 MAILS = samples.renderer()
@@ -205,7 +206,7 @@ def test_no_sms_text_or_subject_changes_the_header_or_the_html(text: str, subjec
     mail = samples.outbox(MailKind.REPLY, facts=_facts(text))
     rendered = MAILS.render(mail, samples.stored(subject="x" + subject), (samples.sms(text="x" + text),))
     assert reading.names(rendered.raw) == REPLY
-    assert reading.parsed(rendered.raw).keys() == REPLY
+    assert reading.python_names(rendered.raw) == REPLY
     assert reading.shape(rendered.html) == reading.shape(_PLAIN_REPLY)
     assert rendered.subject.startswith("Re: x")
     assert not set("\r\n\u202e\u2066") & set(rendered.subject)
@@ -219,7 +220,7 @@ _PLAIN_REPLY = MAILS.render(
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(HOSTILE)
 def test_no_result_word_or_cut_changes_the_header_or_the_html(word: str) -> None:
-    failed = samples.sms(state=samples.State.FAILED, result="q" + word, number="+61421000001")
+    failed = samples.sms(state=State.FAILED, result="q" + word, number="+61421000001")
     source = samples.stored(cut=("x" + word,), references=(word, "<" + word + ">"))
     rendered = MAILS.render(samples.outbox(MailKind.FAILED), source, (failed,))
     assert reading.names(rendered.raw) == REPORT

@@ -207,6 +207,20 @@ async def test_many_mails_go_out_over_few_connections() -> None:
     assert sink.connections <= 4
 
 
+async def test_no_more_mails_are_under_way_than_there_are_hands() -> None:
+    rows = Rows()
+    rows.put(*(sample("delivered", n) for n in range(1, 10)))
+    async with serving() as sink:
+        sink.hang = True
+        mail_out = MailOut(
+            Smarthost("127.0.0.1", sink.port, "starttls"), hello="sms.local", connections=9, whole_s=0.3
+        )
+        async with running(rows, mail_out, parallel=2):
+            await until(lambda: len(rows.leased) == 2)
+            assert len(rows.leased) == 2
+            await until(lambda: len(rows.later) == 9)
+
+
 async def test_stopping_lets_a_hand_over_end_and_leaves_one_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
