@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from bridge.cli.setting import config_path, configured
 from bridge.config import check, json_schema
@@ -34,6 +35,6 @@ def schema(options: Namespace) -> int:
 def migrate(options: Namespace) -> int:
     """Bring the database up to this version."""
     config = configured(options)
-    before, after = migrate_store(config.database_path)
+    before, after = migrate_store(Path(config.database_path))
     print(f"{config.database_path}: version {after}" + ("" if before == after else f", was {before}"))
     return 0

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 _WIDEST: Final = 60  # characters of one column; longer values end in an ellipsis
-_UNSEEN: Final = dict.fromkeys((*range(32), *range(127, 160), 8206, 8207), "�")
-_UNSEEN |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)), "�")
+_UNSEEN: Final = dict.fromkeys(
+    (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+)
 
 
 def as_json(objects: Iterable[Mapping[str, Any]]) -> None:

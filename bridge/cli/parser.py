@@ -1,6 +1,7 @@
 """Every command and option, in one place; each command names the function that runs it."""
 
 import argparse
+from typing import TypeAlias
 
 from bridge import __version__
 from bridge.app.parts import ALL, Part
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

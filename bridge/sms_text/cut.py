@@ -18,6 +18,8 @@ _MAX_BLOCK_LINES = 9  # Outlook's header block: five fields, of which To and Cc 
 _MAX_APP_LINE = 120  # characters of "Sent from my iPhone" and its like, without the link
 _MAX_SIGNATURE_LINES = 20  # under a bare "--", which may also be a line drawn by hand
 
+# Every line that begins history has one of these.
+_NOT_PROSE = re.compile(r"[:：]|[-_=]{2}|>>>")
 _RULE = re.compile(r"[\s*>]*[-_=*—–]{3,}\s*")
 _PICTURE = re.compile(
     r"\[(?:cid|image|inline image|bild|imagen|immagine|afbeelding|imagem)\s?:[^\]\n]{0,200}\]"
@@ -133,6 +135,8 @@ def _is_quote(line: str) -> bool:
 
 def _begins_history(lines: list[str], position: int) -> bool:
     line = lines[position][:_MAX_LINE]
+    if not _NOT_PROSE.search(line):
+        return False
     if any(pattern.fullmatch(line) for pattern in (words.FORWARD, words.DIVIDER, words.GROUPWISE)):
         return True
     return words.LABEL.match(line) is not None and _is_header_block(lines, position)
@@ -161,9 +165,14 @@ def _attribution_lines(lines: list[str], position: int) -> int:
     first = lines[position].strip()[:_MAX_LINE]
     if not first:
         return 0
-    if not words.ATTRIBUTION_BEGIN.match(first):
-        named = _names_author(first) and (_is_attributed(first) or _quote_follows(lines, position + 1))
-        return int(named)
+    if words.ATTRIBUTION_BEGIN.match(first) and (count := _dated_lines(lines, position)):
+        return count
+    named = _names_author(first) and (_is_attributed(first) or _quote_follows(lines, position + 1))
+    return int(named)
+
+
+def _dated_lines(lines: list[str], position: int) -> int:
+    """How many lines from here end in "On <date> … wrote:", 0 when they do not."""
     joined = ""
     for count, line in enumerate(lines[position : position + _MAX_ATTRIBUTION_LINES], 1):
         if not line.strip() or len(joined) + len(line) > 600:
@@ -213,7 +222,9 @@ def _without_rule(kept: list[str]) -> list[str]:
 
 
 def _is_sent_from(line: str) -> bool:
-    shown = _LINK_AT_END.sub("", line[: 20 * _MAX_APP_LINE])
+    shown = line[: 20 * _MAX_APP_LINE]
+    if "://" in shown:
+        shown = _LINK_AT_END.sub("", shown)
     return len(shown) <= _MAX_APP_LINE and words.SENT_FROM.fullmatch(shown) is not None
 
 
