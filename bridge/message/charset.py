@@ -8,6 +8,7 @@ send.
 import codecs
 import re
 from encodings.aliases import aliases
+from functools import lru_cache
 
 _SUPERSETS = {
     "ascii": "cp1252",
@@ -81,6 +82,7 @@ def decode(data: bytes, label: str) -> str:
     return text.replace("\0", "").replace("\ufeff", "")
 
 
+@lru_cache(maxsize=256)
 def codec_of(label: str) -> str:
     """The Python codec for a charset label, or ``""`` for one that is unknown or must not be decoded."""
     name = re.sub(r"[^a-z0-9]+", "_", label.strip().lower()[:40]).strip("_")

@@ -40,12 +40,16 @@ class ContentType:
 
 def unfolded(value: bytes) -> str:
     """A raw field value as text: bytes beyond ASCII guessed as UTF-8, then Windows-1252."""
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii").replace("\0", "")
     return charset.decode(value, "")
 
 
 def words(value: bytes) -> str:
     """An unstructured field such as Subject, decoded, as one bounded line."""
     text = unfolded(value)
+    if "=?" not in text:
+        return " ".join(text.split())[:MAX_SUBJECT].strip()
     pieces: list[str] = []
     pending: list[tuple[str, bytes]] = []
     position = 0
@@ -107,6 +111,10 @@ def keyword(value: bytes) -> str:
 
 def message_ids(value: bytes) -> tuple[str, ...]:
     """The message ids of a field with their angle brackets, made safe: printable ASCII without blanks."""
+    if not value:
+        return ()
+    if not value:
+        return ()
     found = [_UNSAFE_IN_ID.sub(b"", inner) for inner in _ID.findall(value)]
     if not found and b"<" not in value:
         found = [_UNSAFE_IN_ID.sub(b"", token) for token in value.split()[:1]]

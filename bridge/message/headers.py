@@ -82,22 +82,43 @@ def split(raw: bytes, start: int, end: int, budget: Budget) -> Head:
 
     Raises `MailError` over a cap, or when a From field stands behind such a line: readers would differ on it.
     """
-    spans: list[tuple[int, int]] = []
+    found: list[_Found] = []
     position = _past_envelope_line(raw, start, end)
     while position < end:
         line_end = _line_end(raw, position, end, budget)
-        if raw[position:line_end] in (b"\n", b"\r\n"):
-            return Head(_fields(raw, spans, budget), line_end)
-        if raw[position] in b" \t" and spans:
-            spans[-1] = (spans[-1][0], line_end)
-        elif raw[position] not in b" \t" and _FIELD.match(raw, position, line_end):
+        first = raw[position]
+        if first in b" \t" and found:
+            found[-1].end = line_end
+        elif match := _FIELD.match(raw, position, line_end):
             budget.take_field()
-            spans.append((position, line_end))
+            found.append(_Found(match, line_end))
+        elif raw[position:line_end] in (b"\n", b"\r\n"):
+            position = line_end
+            break
         else:
-            _refuse_hidden_from(raw, position, end, bool(spans))
+            budget.take_octets(position - line_end)  # given back: this line is text
+            _refuse_hidden_from(raw, position, end, bool(found))
             break
         position = line_end
-    return Head(_fields(raw, spans, budget), min(position, end))
+    return Head(tuple(field for one in found if (field := one.field(raw))), position)
+
+
+@dataclass(slots=True)
+class _Found:
+    """A field as it was met: its name's match, and where it ends so far."""
+
+    match: re.Match[bytes]
+    end: int
+
+    def field(self, raw: bytes) -> Field | None:
+        """The field, None for one too long that nobody reads. Raises `MailError` if it had to be read."""
+        name = self.match[1].decode("ascii").lower()
+        if not _fits(name, self.end - self.match.start()):
+            return None
+        value = raw[self.match.end() : self.end].strip()
+        if b"\n" in value:
+            value = _LINE_END.sub(b"", value)
+        return Field(name, value, spaced=bool(self.match[2]))
 
 
 def _past_envelope_line(raw: bytes, start: int, end: int) -> int:
@@ -122,19 +143,6 @@ def _refuse_hidden_from(raw: bytes, position: int, end: int, after_fields: bool)
     stop = blank.start() if blank else min(end, position + MAX_OCTETS)
     if _HIDDEN_FROM.search(raw, position, stop):
         raise MailError("the header holds a line that is no field before a From field")
-
-
-def _fields(raw: bytes, spans: list[tuple[int, int]], budget: Budget) -> tuple[Field, ...]:
-    fields = []
-    for start, end in spans:
-        match = _FIELD.match(raw, start, end)
-        if match is None:  # pragma: no cover - split() has matched it before
-            continue
-        name = match[1].decode("ascii").lower()
-        if _fits(name, end - start):
-            value = _LINE_END.sub(b"", raw[match.end() : end]).strip()
-            fields.append(Field(name, value, spaced=bool(match[2])))
-    return tuple(fields)
 
 
 def _fits(name: str, size: int) -> bool:

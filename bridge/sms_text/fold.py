@@ -15,6 +15,7 @@ from bridge.sms_text.segments import GSM
 # surrogates,
 # noncharacters, the mark of a missing object.
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_NOT_PRINTED = re.compile(r"[^\n\x20-\x7e]")
 _NEVER = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffc"
     "\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U000e0001]"
@@ -61,6 +62,8 @@ class Folded:
 
 def clean(text: str) -> str:
     """``text`` in NFC with line ends as ``\\n``, tabs as blanks, and without what never belongs in an SMS."""
+    if not _NOT_PRINTED.search(text):
+        return text
     text = _LINE_ENDS.sub("\n", text).replace("\t", " ")
     return _composed(_NEVER.sub("", text))
 

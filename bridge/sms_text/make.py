@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from bridge.sms_text import fold, segments, template
@@ -116,27 +117,23 @@ def _fitted(text: str, replaced: int, cut: list[str], rule: TextRule, limit: int
     """The text within the limit: as it is, cut when the rule says so, or refused with the counts."""
     counted = segments.count(text)
     if counted.segments > limit and rule.too_long != "cut":
-        return TooLong(counted.segments, limit, len(text), counted.encoding, costly_in(text))
+        return TooLong(counted.segments, limit, len(text), counted.encoding, _costly_in(text))
     if counted.segments > limit:
         kept = segments.cut_to(text, limit)
         left_out = len(text) - len(kept.removesuffix("...").removesuffix("…"))
         cut.append(f"{left_out:,} character{'s' if left_out > 1 else ''} after the limit")
         text, counted = kept, segments.count(kept)
     return SmsText(
-        text, counted.encoding, counted.segments, tuple(dict.fromkeys(cut)), replaced, costly_in(text)
+        text, counted.encoding, counted.segments, tuple(dict.fromkeys(cut)), replaced, _costly_in(text)
     )
 
 
-def costly_in(text: str) -> tuple[Costly, ...]:
-    """The characters that force UCS-2, or in a GSM-7 text those that count double; the first 20 of them."""
-    in_gsm = segments.encoding_of(text) == "gsm7"
-    found: list[Costly] = []
-    for position, character in enumerate(text):
-        if (character in segments.GSM_EXTENDED) if in_gsm else (character not in segments.GSM):
-            found.append(Costly(position, character, unicodedata.name(character, f"U+{ord(character):04X}")))
-            if len(found) == MAX_COSTLY:
-                break
-    return tuple(found)
+def _costly_in(text: str) -> tuple[Costly, ...]:
+    """The first of the characters that make a text expensive, by name."""
+    return tuple(
+        Costly(position, text[position], unicodedata.name(text[position], f"U+{ord(text[position]):04X}"))
+        for position in islice(segments.costly_in(text), MAX_COSTLY)
+    )
 
 
 def _with_subject(body: str, subject: str, how: str) -> str:

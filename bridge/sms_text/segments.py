@@ -5,6 +5,7 @@ nothing.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,12 @@ class Count:
 def encoding_of(text: str) -> Encoding:
     """``gsm7`` when every character is in the default alphabet or its extension, else ``ucs2``."""
     return "ucs2" if _NOT_GSM.search(text) else "gsm7"
+
+
+def costly_in(text: str) -> Iterator[int]:
+    """Where the characters stand that force UCS-2, or in a GSM-7 text those that take two septets."""
+    pattern = _EXTENDED if encoding_of(text) == "gsm7" else _NOT_GSM
+    return (match.start() for match in pattern.finditer(text))
 
 
 def units_of(character: str, encoding: Encoding) -> int:

@@ -160,7 +160,7 @@ def test_the_header_block_may_begin_with_its_date_when_it_is_whole() -> None:
 
 
 def test_the_author_of_a_quote_may_stand_alone_above_it() -> None:
-    for line in ("Quoting Bob <bob@example.net>:", "Zitat von Bob:", "Bob wrote:"):
+    for line in ("Quoting Bob <bob@example.net>:", "Zitat von Bob:", "Bob wrote:", "Mo Ray wrote:"):
         assert cut.without_history(f"Yes.\n\n{line}\n\n> old\n\nNo.").text.split() == ["Yes.", "No."]
 
 
