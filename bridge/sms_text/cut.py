@@ -14,6 +14,7 @@ from bridge.sms_text.marks import HISTORY, SIGNATURE
 MAX_LINES = 3_000  # lines that are looked at; no SMS has room for what stands behind them
 _MAX_LINE = 1_000  # characters of one line that are looked at
 _MAX_ATTRIBUTION_LINES = 4
+_ATTRIBUTION_ENDS = (":", "：", "----")
 _MAX_BLOCK_LINES = 9  # Outlook's header block: five fields, of which To and Cc may be wrapped
 _MAX_APP_LINE = 120  # characters of "Sent from my iPhone" and its like, without the link
 _MAX_SIGNATURE_LINES = 20  # under a bare "--", which may also be a line drawn by hand
@@ -114,8 +115,9 @@ def _unquoted(lines: list[str]) -> tuple[list[str], int, bool]:
     """The lines that are no history, where the scan ended, and whether there was history."""
     kept: list[str] = []
     position, cut = 0, False
+    attributed = any(line.rstrip().endswith(_ATTRIBUTION_ENDS) for line in lines)
     while position < len(lines):
-        attribution = _attribution_lines(lines, position)
+        attribution = _attribution_lines(lines, position) if attributed else 0
         if _is_quote(lines[position]) and not words.GROUPWISE.fullmatch(lines[position][:_MAX_LINE]):
             cut, position = True, position + 1
         elif attribution and _answer_follows(lines, position + attribution):
@@ -178,7 +180,7 @@ def _dated_lines(lines: list[str], position: int) -> int:
         if not line.strip() or len(joined) + len(line) > 600:
             return 0
         joined = f"{joined} {line.strip()}".strip()
-        if joined.endswith((":", "：", "----")) and _is_attribution(joined):
+        if joined.endswith(_ATTRIBUTION_ENDS) and _is_attribution(joined):
             return count
     return 0
 
@@ -192,7 +194,7 @@ def _is_attribution(joined: str) -> bool:
 
 def _names_author(line: str) -> bool:
     """Whether a line is "Ann wrote:", which counts only above a quote: people write such words themselves."""
-    if not line.endswith((":", "：", "----")) or len(line) > 300:
+    if not line.endswith(_ATTRIBUTION_ENDS) or len(line) > 300:
         return False
     return words.VERB.search(line) is not None or words.AUTHOR.fullmatch(line) is not None
 
@@ -243,7 +245,10 @@ def _signature_at(lines: list[str]) -> int | None:
 
 
 def _is_list_footer(lines: list[str], position: int) -> bool:
-    if len(lines) - position > _MAX_SIGNATURE_LINES or not _LIST_RULE.fullmatch(lines[position][:_MAX_LINE]):
+    rule = lines[position]
+    if not rule.startswith("____") or len(lines) - position > _MAX_SIGNATURE_LINES:
+        return False
+    if not _LIST_RULE.fullmatch(rule[:_MAX_LINE]):
         return False
     return any(_LIST_WORDS.search(line[:_MAX_LINE]) for line in lines[position:])
 
