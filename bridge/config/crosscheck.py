@@ -7,10 +7,10 @@ import difflib
 import ipaddress
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from pathlib import Path
 
 from bridge import phone
 from bridge.config import files
-from bridge.config.build import DEFAULT
 from bridge.config.model import VendorModel
 from bridge.config.parts import Parts
 from bridge.config.problem import Finding, KeyPath
@@ -36,20 +36,25 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 def _tls(parts: Parts) -> Iterator[Finding]:
     if parts.smtp:
-        for index, listener in enumerate(parts.smtp.listen):
-            if listener.tls != "none" and not (parts.smtp.certificate and parts.smtp.key):
-                text = f"tls: {listener.tls} needs smtp.certificate and smtp.key"
-                yield Finding(("smtp", "listen", index, "tls"), text)
-    for section, name in ((parts.smtp, "smtp"), (parts.http, "http")):
-        if section is None:
-            continue
-        if section.certificate and section.key:
-            mistake = files.tls_mistake(section.certificate, section.key)
-            if mistake:
-                yield Finding((name, "certificate"), mistake)
-        elif section.certificate or section.key:
-            given, lacking = ("certificate", "key") if section.certificate else ("key", "certificate")
-            yield Finding((name, given), f"needs {name}.{lacking} too")
+        asked = next((one.tls for one in parts.smtp.listen if one.tls != "none"), None)
+        yield from _certificate(
+            "smtp", parts.smtp.certificate, parts.smtp.key, f"tls: {asked}" if asked else ""
+        )
+    if parts.http:
+        yield from _certificate("http", parts.http.certificate, parts.http.key, "")
+
+
+def _certificate(section: str, certificate: Path | None, key: Path | None, asked: str) -> Iterator[Finding]:
+    """Both or neither, and that they fit; ``asked`` is what needs them, if anything does."""
+    if certificate and key:
+        mistake = files.tls_mistake(certificate, key)
+        if mistake:
+            yield Finding((section, "certificate"), mistake)
+        return
+    for name, value, other in (("certificate", certificate, "key"), ("key", key, "certificate")):
+        needed_by = asked or (f"{section}.{other}" if certificate or key else "")
+        if needed_by and value is None:
+            yield Finding((section, name), f"is missing: {needed_by} needs it")
 
 
 def _listeners(parts: Parts) -> Iterator[Finding]:
@@ -103,9 +108,6 @@ def _on_loopback(url: str) -> bool:
 
 def _accounts(parts: Parts) -> Iterator[Finding]:
     vendor = parts.vendor
-    if vendor and DEFAULT in vendor.accounts:
-        text = "default is the vendor's first pair: give this account another name"
-        yield Finding(("vendor", "accounts", DEFAULT), text)
     if vendor and vendor.mode == "test":
         yield Finding(("vendor", "mode"), "test: no SMS reaches a phone", "warning")
     if vendor:
@@ -131,7 +133,7 @@ def _prefixes(parts: Parts) -> Iterator[Finding]:
         return
     for index, prefix in enumerate(parts.prefixes.allow):
         if prefix in parts.prefixes.deny:
-            yield Finding(("prefixes", "allow", index), f"{prefix} is denied below as well: keep one")
+            yield Finding(("prefixes", "allow", index), f"{prefix} is denied as well: keep one")
 
 
 def _aliases(parts: Parts) -> Iterator[Finding]:

@@ -27,7 +27,6 @@ from bridge.config.files import Surroundings
 from bridge.rules import Network as IpNetwork
 
 MAX_PATTERN = 200  # characters of an operator's pattern
-MAX_PATH = 1_024
 USER_NAME = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,63}", re.ASCII)
@@ -83,12 +82,12 @@ def sized(least: str, most: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def words(most: int) -> AfterValidator:
-    """Text of one line with at most ``most`` characters."""
+def words(most: int, *, least: int = 1) -> AfterValidator:
+    """Text of one line with ``least`` to ``most`` characters."""
 
     def check(value: str) -> str:
-        if not value or len(value) > most or not value.isprintable():
-            raise ValueError(f"must be one line of 1 to {most} characters")
+        if not least <= len(value) <= most or not value.isprintable():
+            raise ValueError(f"must be one line of {least} to {most} characters")
         return value
 
     return AfterValidator(check)
@@ -112,10 +111,11 @@ def _hook_secret(secret: SecretStr) -> SecretStr:
 
 
 def _path(value: object, info: ValidationInfo) -> Path:
-    written = scalars.text(value)
-    if not written or len(written) > MAX_PATH or not written.isprintable():
-        raise ValueError("is no path")
-    return _surroundings(info).locate(written)
+    return _surroundings(info).locate(scalars.path(value))
+
+
+def _existing(value: object, info: ValidationInfo) -> Path:
+    return _surroundings(info).existing(scalars.path(value))
 
 
 def _user(value: object) -> str:
@@ -143,6 +143,13 @@ def _name(value: object) -> str:
     written = scalars.text(value)
     if not _NAME.fullmatch(written):
         raise ValueError("is no name: write 1 to 40 small letters, digits, - or _")
+    return written
+
+
+def _account_name(value: object) -> str:
+    written = _name(value)
+    if written == "default":
+        raise ValueError("default is the vendor's first pair: give this account another name")
     return written
 
 
@@ -234,6 +241,7 @@ TimeZone = Annotated[ZoneInfo, *reads(scalars.time_zone, {"type": "string"})]
 Region = Annotated[str, *reads(_region, {"type": "string", "pattern": "^[A-Z]{2}$"})]
 UserName = Annotated[str, *reads(_user, _TEXT)]
 Name = Annotated[str, *reads(_name, _TEXT)]
+AccountName = Annotated[str, *reads(_account_name, _TEXT)]
 AliasName = Annotated[str, *reads(_alias, _TEXT)]
 Accent = Annotated[str, *reads(_accent, {"type": "string", "pattern": "^#[0-9A-Fa-f]{6}$"})]
 Template = Annotated[str, *reads(_template, _TEXT)]
@@ -243,10 +251,11 @@ MessagePrefix = Annotated[str, *reads(_message_prefix, {"type": "string", "patte
 Secret = Annotated[SecretStr, PlainValidator(_secret), Schema(_SECRET)]
 HookSecret = Annotated[Secret, AfterValidator(_hook_secret)]
 FilePath = Annotated[Path, PlainValidator(_path), Schema(_TEXT)]
-FolderPath = Annotated[FilePath, AfterValidator(files.existing_folder)]
+ExistingPath = Annotated[Path, PlainValidator(_existing), Schema(_TEXT)]
+FolderPath = Annotated[ExistingPath, AfterValidator(files.existing_folder)]
 Logo = Annotated[
-    bytes, PlainValidator(lambda value, info: files.read_logo(_path(value, info))), Schema(_TEXT)
+    bytes, PlainValidator(lambda value, info: files.read_logo(_existing(value, info))), Schema(_TEXT)
 ]
 DkimKey = Annotated[
-    bytes, PlainValidator(lambda value, info: files.read_dkim_key(_path(value, info))), Schema(_TEXT)
+    bytes, PlainValidator(lambda value, info: files.read_dkim_key(_existing(value, info))), Schema(_TEXT)
 ]

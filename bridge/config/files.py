@@ -35,6 +35,14 @@ class Surroundings:
         beside, here = self.folder / written, Path(written)
         return here if not is_there(beside) and is_there(here) else beside
 
+    def existing(self, written: str) -> Path:
+        """The path that ``written`` means. Raises ValueError with every place when nothing is there."""
+        path = self.locate(written)
+        if not is_there(path):
+            places = dict.fromkeys((shown(path), printable(written)))
+            raise ValueError(f"there is nothing at {' or '.join(places)}")
+        return path
+
 
 def is_there(path: Path) -> bool:
     """Whether something lies at ``path`` that we can see."""
@@ -46,6 +54,8 @@ def is_there(path: Path) -> bool:
 
 def read_bytes(path: Path, most: int) -> bytes:
     """The content of a regular file of at most ``most`` bytes. Raises ValueError with one sentence."""
+    if "\0" in str(path):
+        raise ValueError(f"{shown(path)} is no path of a file")
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or device would block, or never end
             raise ValueError(f"{shown(path)} is not a plain file: name one")

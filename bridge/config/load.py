@@ -64,9 +64,12 @@ def _examine(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, lis
         model = FileModel.model_validate(data, context=surroundings)
     except ValidationError as error:
         found += wording.findings(error, FileModel)
-    parts = parts_of(data, surroundings)
-    found += crosscheck.check_all(parts)
-    found += senders_check.check_senders(parts)
+    wrong = {finding.path for finding in found}
+    parts = parts_of(data, wrong, surroundings)
+    across = [*crosscheck.check_all(parts), *senders_check.check_senders(parts)]
+    # What holds a mistake has been judged by a stand-in for it: only its own mistake is told.
+    around = {path[:length] for path in wrong for length in range(len(path) + 1)}
+    found += [finding for finding in across if finding.path not in around]
     problems += [_problem(finding, root, str(path)) for finding in found]
     problems.sort(key=lambda problem: (problem.line, problem.column))
     is_right = model is not None and all(problem.severity == "warning" for problem in problems)
@@ -100,8 +103,8 @@ def _tree(path: Path) -> tuple[Node | None, list[Problem]]:
 
 def _problem(finding: Finding, root: Node, file: str) -> Problem:
     """A finding with its place: the value's, or its key's when the key or something missing is meant."""
-    node, exact = root.nearest(finding.path)
-    at_key = not exact or isinstance(node.value, Mapping | tuple) or node.value is None
+    node, _ = root.nearest(finding.path)
+    at_key = finding.of_key or isinstance(node.value, Mapping | tuple) or node.value is None
     line, column = (node.key_line, node.key_column) if at_key else (node.line, node.column)
     return Problem(file, line, column, key_path(finding.path), finding.text, finding.severity)
 

@@ -11,10 +11,12 @@ from pydantic import BeforeValidator, Field
 from bridge.config import later
 from bridge.config.fields import (
     Accent,
+    AccountName,
     AliasName,
     BaseUrl,
     DkimKey,
     Duration,
+    ExistingPath,
     FilePath,
     FolderPath,
     HookSecret,
@@ -74,8 +76,10 @@ class SmtpModel(Section):
     listen: Annotated[list[MailListener], Field(min_length=1, max_length=20)] = setting(
         ..., "addresses and ports", example=[{"address": "127.0.0.1", "port": 2525, "tls": "none"}]
     )
-    certificate: FilePath | None = setting(None, "the certificate chain (PEM), for every listener with TLS")
-    key: FilePath | None = setting(None, "the certificate's key (PEM, no password)")
+    certificate: ExistingPath | None = setting(
+        None, "the certificate chain (PEM), for every listener with TLS"
+    )
+    key: ExistingPath | None = setting(None, "the certificate's key (PEM, no password)")
     max_size: Annotated[Size, sized("10kB", "200MB")] = setting("25MB", "the largest mail")
     max_connections: Annotated[int, Field(ge=25, le=20_000)] = setting(
         500, "connections at once; 20 of them are kept for network senders"
@@ -100,8 +104,8 @@ class HttpModel(Section):
     url: Origin = setting(
         ..., "how the vendor reaches it: scheme and host, no path", example="https://sms.example.com"
     )
-    certificate: FilePath | None = setting(None, "a certificate chain (PEM); without it a proxy does TLS")
-    key: FilePath | None = setting(None, "the certificate's key (PEM, no password)")
+    certificate: ExistingPath | None = setting(None, "a certificate chain (PEM); without it a proxy does TLS")
+    key: ExistingPath | None = setting(None, "the certificate's key (PEM, no password)")
     proxies: Annotated[list[NarrowNetwork], Field(max_length=100)] = setting(
         [], "networks of proxies whose X-Forwarded-For counts"
     )
@@ -140,7 +144,7 @@ class VendorModel(Section):
     auth_token: Secret | None = setting(None, "its AuthToken; without it there are no polls")
     mode: Mode = setting("live", "live, or test: the vendor takes everything and sends nothing")
     rate: Rate = setting("20/s", "SMS handed over at most, all accounts together")
-    accounts: dict[Name, AccountModel] = setting(
+    accounts: dict[AccountName, AccountModel] = setting(
         {}, "further accounts; a sender rule picks one with `account`"
     )
     price_per_segment: Money = setting(
@@ -233,7 +237,7 @@ class BrandModel(Section):
         None, "From of summaries and alarms; default: sms@ the first of `domains`", alias="from"
     )
     accent: Accent = setting("#2563eb", "the colour of lines and buttons")
-    footer: Annotated[Text, Field(max_length=500)] = setting("", "the last line of each mail")
+    footer: Annotated[Text, words(500, least=0)] = setting("", "the last line of each mail")
     logo: Logo | None = setting(None, "a PNG, JPEG or GIF of at most 100 kB, sent inside the mail")
     templates: FolderPath | None = setting(None, "a folder whose files replace ours one by one")
 

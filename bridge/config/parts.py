@@ -1,6 +1,11 @@
-"""The sections of a file that could be read, for checks across sections while others are still wrong."""
+"""The sections of a file for checks across sections, also while some of their keys are still wrong.
 
-from collections.abc import Mapping, Set
+So that a wrong port does not hide a missing brand: what is wrong is left out, or replaced by something that no
+check objects to.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,22 +23,47 @@ from bridge.config.model import (
     VendorModel,
     WebhookModel,
 )  # fmt: skip
+from bridge.config.problem import KeyPath
 from bridge.config.rule_model import SenderModel
 
 _EACH = ("senders", "brands")  # read one entry at a time, so that one wrong entry does not hide the others
 
+# What stands in for a wrong or missing value, by the name of its key. All else that is wrong is left out.
+_STAND_INS: Mapping[str, Any] = {
+    "max_connections": 20_000,
+    "max_per_address": 1,
+    "number_types": ["any"],
+    "listen": [{"address": "127.0.0.1", "port": 0, "tls": "none"}],
+    "address": "127.0.0.1",
+    "port": 0,
+    "tls": "none",
+    "url": "http://127.0.0.1",
+    "sender": "stand-in@example.com",
+    "token": "stand-in",
+    "auth_token": "stand-in",
+    "secret": "stand-in-stand-in",
+    "match": ["*@example.com"],
+    "proof": ["auth", "network"],
+    "networks": ["127.0.0.1"],
+    "smarthost": "smtp://stand-in:{password}@127.0.0.1",
+    "password": "stand-in",
+    "name": "stand-in",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What of the file is right. A section that is wrong or missing is None, a wrong entry is left out.
+    """What of the file can be checked. A section that cannot be saved is None, an entry is left out.
 
-    ``brand_names`` and ``account_names`` hold wrong entries too: a rule that names one is not wrong for it.
+    ``brand_names`` and ``account_names`` hold wrong entries too, since a rule that names one is not wrong for
+    it; they are None when they cannot be known. ``rules`` counts the entries of `senders`, wrong ones too.
     """
 
     senders: Mapping[int, SenderModel]
     brands: Mapping[str, BrandModel]
-    brand_names: Set[str]
-    account_names: Set[str]
+    brand_names: Set[str] | None
+    account_names: Set[str] | None
+    rules: int
     domains: list[str] | None = None
     region: str | None = None
     admin: str | None = None
@@ -49,24 +79,50 @@ class Parts:
     outbox: OutboxModel | None = None
 
 
-def parts_of(data: Mapping[str, Any], surroundings: Surroundings) -> Parts:
-    """All sections of ``data`` that can be read by themselves."""
+def parts_of(data: Mapping[str, Any], wrong: Iterable[KeyPath], surroundings: Surroundings) -> Parts:
+    """All of ``data`` that can be checked when the values at the paths ``wrong`` have been found wrong."""
+    repaired = copy.deepcopy(dict(data))
+    for path in wrong:
+        _repair(repaired, path)
     found: dict[str, Any] = {}
     for name in set(Parts.__dataclass_fields__) & set(FileModel.model_fields) - set(_EACH):
         section = FileModel.model_fields[name]
-        if name in data or not section.is_required():
-            value = _read(section.rebuild_annotation(), data.get(name, section.default), surroundings)
+        if name in repaired or not section.is_required():
+            value = _read(section.rebuild_annotation(), repaired.get(name, section.default), surroundings)
             found |= {} if value is None else {name: value}
-    senders, brands = data.get("senders"), data.get("brands")
-    rules = enumerate(senders if isinstance(senders, list) else [])
+    senders, brands = _items(repaired.get("senders")), repaired.get("brands")
     looks = (brands if isinstance(brands, dict) else {}).items()
     return Parts(
-        senders={index: rule for index, raw in rules if (rule := _read(SenderModel, raw, surroundings))},
+        senders={i: rule for i, raw in enumerate(senders) if (rule := _read(SenderModel, raw, surroundings))},
         brands={name: brand for name, raw in looks if (brand := _read(BrandModel, raw, surroundings))},
-        brand_names=_names(data, "brands"),
-        account_names=_names(data, "vendor", "accounts"),
+        brand_names=_names(data.get("brands")),
+        account_names=_names(_child(data.get("vendor"), "accounts")),
+        rules=len(_items(data.get("senders"))),
         **found,
     )
+
+
+def _repair(data: dict[str, Any], path: KeyPath) -> None:
+    """Replaces or removes the value of the innermost key on ``path``; a whole list goes for a wrong entry."""
+    key = max((place for place, step in enumerate(path) if isinstance(step, str)), default=-1)
+    if key < 0 or (path[key] in _EACH and key == 0):
+        return
+    parent: Any = data
+    for step in path[:key]:
+        parent = _child(parent, step)
+    name = path[key]
+    if not isinstance(parent, dict):
+        return
+    if name in _STAND_INS:
+        parent[name] = copy.deepcopy(_STAND_INS[str(name)])
+    else:
+        parent.pop(name, None)
+
+
+def _child(value: Any, step: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
 
 
 def _read(annotation: Any, raw: Any, surroundings: Surroundings) -> Any:
@@ -77,8 +133,11 @@ def _read(annotation: Any, raw: Any, surroundings: Surroundings) -> Any:
         return None
 
 
-def _names(data: Mapping[str, Any], *path: str) -> Set[str]:
-    value: Any = data
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return {"default", *(value if isinstance(value, dict) else ())}
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _names(value: Any) -> Set[str] | None:
+    if value is not None and not isinstance(value, dict):
+        return None
+    return {"default", *(value or ())}

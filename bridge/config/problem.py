@@ -17,11 +17,12 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_+*@-][A-Za-z0-9_+*@ -]*")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about the value at ``path``, before its place in the file is known."""
+    """Something about the value at ``path``, or about its key, before its place in the file is known."""
 
     path: KeyPath
     text: str
     severity: Severity = "error"
+    of_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

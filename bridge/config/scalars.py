@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from bridge.rules import Network
 
 MONEY_UNIT = 10_000  # ten-thousandths
+_MAX_PATH = 1_024  # characters
 _MAX_MONEY = 1_000_000  # whole units of currency
 
 _DURATION = re.compile(
@@ -52,6 +53,14 @@ def text(value: object) -> str:
     if isinstance(value, str | int):
         return str(value)
     raise ValueError("must be one text, not a list or a mapping")
+
+
+def path(value: object) -> str:
+    """The text of a path."""
+    written = text(value)
+    if not written or len(written) > _MAX_PATH or not written.isprintable():
+        raise ValueError("is no path: write one line, such as /etc/smsbridge/tls.crt")
+    return written
 
 
 def duration(value: object) -> int:

@@ -39,7 +39,7 @@ def _from_environment(name: str, surroundings: Surroundings) -> SecretStr:
 
 def _from_file(written: str, surroundings: Surroundings) -> SecretStr:
     try:
-        content = read_bytes(surroundings.locate(written), MAX_SECRET).decode()
+        content = read_bytes(surroundings.existing(scalars.path(written)), MAX_SECRET).decode()
     except UnicodeDecodeError:
         raise ValueError("the secret's file is not UTF-8 text") from None
     return _checked(re.sub(r"\r?\n\Z", "", content), "the secret's file")

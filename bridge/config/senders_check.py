@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from bridge.config.crosscheck import unknown
 from bridge.config.parts import Parts
@@ -19,10 +18,11 @@ _CONTAINERS = (ipaddress.IPv4Network("172.16.0.0/12"), ipaddress.IPv4Network("10
 
 def check_senders(parts: Parts) -> Iterator[Finding]:
     """Every finding about the allowlist."""
-    if not parts.senders:
+    if not parts.rules:
         yield Finding(("senders",), "nobody may send: add a rule", "warning")
+    users, mistakes = _users(parts)
+    yield from mistakes
     yield from _auth(parts)
-    users = _users(parts)
     for index, rule in parts.senders.items():
         path = ("senders", index)
         yield from _names(path, rule, parts)
@@ -40,39 +40,31 @@ def _auth(parts: Parts) -> Iterator[Finding]:
     if asked and smtp.users is None:
         yield Finding(("senders", asked[0], "proof"), "auth needs smtp.users, the file of SMTP users")
     if smtp.users is not None:
-        yield from _users_file(smtp.users)
         for index, listener in enumerate(smtp.listen):
             if listener.tls == "none" and not ipaddress.ip_address(listener.address).is_loopback:
                 text = "no AUTH is offered here: passwords would travel in the clear"
                 yield Finding(("smtp", "listen", index, "tls"), text, "warning")
 
 
-def _users_file(path: Path) -> Iterator[Finding]:
+def _users(parts: Parts) -> tuple[Mapping[str, str] | None, list[Finding]]:
+    """The SMTP users, None when they cannot be known, and what there is to say about their file."""
+    path = parts.smtp.users if parts.smtp else None
+    if path is None:
+        return None, []
     try:
         users = load_users(path)
     except ConfigError as error:
-        for line in str(error).splitlines():
-            yield Finding(("smtp", "users"), line)
-        return
-    if not users:
-        text = f"no user in {printable(str(path))} yet: add one with `smsbridge user add --smtp NAME`"
-        yield Finding(("smtp", "users"), text, "warning")
-
-
-def _users(parts: Parts) -> Mapping[str, str] | None:
-    """The SMTP users, or None when they cannot be known."""
-    if parts.smtp is None or parts.smtp.users is None:
-        return None
-    try:
-        return load_users(parts.smtp.users)
-    except ConfigError:
-        return None
+        return None, [Finding(("smtp", "users"), line) for line in str(error).splitlines()]
+    if users:
+        return users, []
+    text = f"no user in {printable(str(path))} yet: add one with `smsbridge user add --smtp NAME`"
+    return users, [Finding(("smtp", "users"), text, "warning")]
 
 
 def _names(path: KeyPath, rule: SenderModel, parts: Parts) -> Iterator[Finding]:
-    if rule.brand not in parts.brand_names:
+    if parts.brand_names is not None and rule.brand not in parts.brand_names:
         yield Finding((*path, "brand"), unknown("brand", rule.brand, parts.brand_names))
-    if rule.account not in parts.account_names:
+    if parts.account_names is not None and rule.account not in parts.account_names:
         yield Finding((*path, "account"), unknown("account", rule.account, parts.account_names))
     if parts.vendor and parts.vendor.mode == "test" and rule.mode == "live":
         yield Finding((*path, "mode"), "vendor.mode is test, which holds for every rule", "warning")

@@ -19,7 +19,7 @@ _MAX_GUESS = 64  # characters of a key worth comparing
 _SENTENCES = {
     "int_type": "must be a whole number",
     "string_type": "must be text",
-    "list_type": "must be a list, such as [a, b]",
+    "list_type": "must be a list in [..], or lines that begin with -",
     "dict_type": "must be a mapping of names and values",
     "model_type": "must be a mapping of keys",
     "too_short": "must not be empty",
@@ -30,7 +30,11 @@ def findings(error: ValidationError, root: type[BaseModel]) -> Iterator[Finding]
     """One finding per mistake that was met in validating ``root``."""
     for detail in error.errors(include_url=False, include_input=False):
         path = tuple(step for step in detail["loc"] if step != "[key]")
-        yield Finding(path, _sentence(detail, path, root))
+        yield Finding(
+            path,
+            _sentence(detail, path, root),
+            of_key=detail["type"] == "extra_forbidden" or detail["loc"][-1:] == ("[key]",),
+        )
 
 
 def _sentence(detail: ErrorDetails, path: KeyPath, root: type[BaseModel]) -> str:
@@ -46,11 +50,9 @@ def _sentence(detail: ErrorDetails, path: KeyPath, root: type[BaseModel]) -> str
     if kind in ("greater_than_equal", "less_than_equal"):
         bound, words = ("ge", "at least") if kind == "greater_than_equal" else ("le", "at most")
         return f"must be {words} {context[bound]:,}"
-    if kind in ("too_long", "string_too_long"):
-        return (
-            f"must have at most {context['max_length']:,} {'entries' if kind == 'too_long' else 'characters'}"
-        )
-    return _SENTENCES.get(kind, detail["msg"]) + (_example(path, root) if kind in _SENTENCES else "")
+    if kind == "too_long":
+        return f"must have at most {context['max_length']:,} entries"
+    return f"{_SENTENCES.get(kind, detail['msg'])}{_example(path, root)}"
 
 
 def _unknown_key(path: KeyPath, root: type[BaseModel]) -> str:
