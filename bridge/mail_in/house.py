@@ -1,0 +1,95 @@
+"""What all conversations share: settings, room, logins, the intake, and the constant answers made of them."""
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from bridge import decide
+from bridge.decide import Client
+from bridge.mail_in import replies
+from bridge.mail_in.intake import Intake
+from bridge.mail_in.logins import Logins
+from bridge.mail_in.replies import Reply
+from bridge.mail_in.room import Connections, Memory
+from bridge.mail_in.settings import Settings, Tls
+from bridge.rules import Policy, SenderRule
+
+if TYPE_CHECKING:
+    from bridge.mail_in.connection import Connection
+
+_MOST_CLIENTS: Final = 10_000  # remembered with their candidate rules
+
+
+class House:
+    """The server as its connections see it. Lives from start to stop."""
+
+    def __init__(self, settings: Settings, policy: Policy, intake: Intake) -> None:
+        self.settings = settings
+        self.loop = asyncio.get_running_loop()
+        self.tls: ssl.SSLContext | None = settings.tls
+        self.intake = intake
+        self.logins = Logins(settings.users, self.loop.time)
+        self.memory = Memory(settings.max_memory)
+        self.draining = False
+        self.greeting = replies.checked(f"220 {settings.hostname} ESMTP")
+        self.hello = replies.checked(f"250 {settings.hostname}")
+        self.conversations: dict[asyncio.Task[None], Connection] = {}
+        self._connections = Connections(settings.max_connections, settings.reserved, settings.max_per_address)
+        self._policy = policy
+        self._candidates: dict[Client, tuple[SenderRule, ...]] = {}
+        self._extensions: dict[tuple[Tls, bool], bytes] = {}
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return self._connections.open
+
+    def enter(self, client: Client, place: str) -> Reply | None:
+        """Count a new connection, or the answer that sends it away."""
+        if self.draining:
+            return replies.SHUTTING_DOWN
+        full = self._connections.enter(place, lambda: bool(self.candidates(client)))
+        if full is None:
+            return None
+        return replies.TOO_MANY_FROM_YOU if full == "address" else replies.TOO_MANY_CONNECTIONS
+
+    def leave(self, place: str) -> None:
+        """A counted connection has ended."""
+        self._connections.leave(place)
+
+    def begin(self, connection: "Connection", task: asyncio.Task[None]) -> None:
+        """Keep the conversation until it ends."""
+        self.conversations[task] = connection
+        task.add_done_callback(self.conversations.pop)
+
+    def candidates(self, client: Client) -> tuple[SenderRule, ...]:
+        """The sender rules that this client could meet."""
+        found = self._candidates.get(client)
+        if found is None:
+            if len(self._candidates) >= _MOST_CLIENTS:
+                self._candidates.clear()
+            found = self._candidates[client] = decide.candidates(self._policy, client)
+        return found
+
+    def extensions(self, tls: Tls, inside_tls: bool) -> bytes:
+        """The answer to EHLO on such a listener."""
+        key = (tls, inside_tls)
+        if key not in self._extensions:
+            self._extensions[key] = b"".join(self._lines(tls, inside_tls))
+        return self._extensions[key]
+
+    def _lines(self, tls: Tls, inside_tls: bool) -> list[bytes]:
+        names = [
+            self.settings.hostname,
+            "PIPELINING",
+            f"SIZE {self.settings.max_size}",
+            "8BITMIME",
+            "SMTPUTF8",
+        ]
+        if tls == "starttls" and not inside_tls and self.tls is not None:
+            names.append("STARTTLS")
+        if inside_tls and self.settings.users:
+            names.append("AUTH PLAIN LOGIN")
+        names.append("ENHANCEDSTATUSCODES")
+        made = [replies.checked(f"250 {name}") for name in names]
+        return [line[:3] + b"-" + line[4:] for line in made[:-1]] + [made[-1]]

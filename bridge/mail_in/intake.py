@@ -1,0 +1,218 @@
+"""From the final dot to the answer: read the mail, decide, store it, word the 250. The line that commits is here.
+
+Knows nothing of sockets. Whatever fails on our side is a 451; only a decided refusal is a 5xx.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+from bridge import decide, log, message
+from bridge.decide import Accept, Client, Envelope, Refuse, Special, Target
+from bridge.errors import MailError, StoreError
+from bridge.mail_in import replies
+from bridge.mail_in.collect import Body, Collector
+from bridge.mail_in.replies import Reply
+from bridge.message import InboundMail
+from bridge.rules import Policy, SenderRule, TextRule
+from bridge.sms_text import SmsText, make
+from bridge.store import Store
+
+T = TypeVar("T")
+
+_LOG: Final = logging.getLogger("bridge.mail_in")
+_READERS: Final = 2  # threads that read big mails: each holds one mail whole meanwhile
+_VENDOR_TEXT: Final = TextRule(subject="ignore", cut="none", stop_marks=(), fold="none", too_long="cut")
+_VENDOR_SEGMENTS: Final = 10
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What one MAIL … DATA has said so far. ``special`` is set when the mail is for an address that makes no SMS."""
+
+    client: Client
+    candidates: tuple[SenderRule, ...]
+    sender: str
+    targets: list[Target] = field(default_factory=list)
+    special: Special | None = None
+    recipients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to a mail. ``unacknowledged`` is its id when only the client's next command shows that the
+    answer arrived (a mail without Message-ID cannot be told from its repetition)."""
+
+    reply: Reply
+    unacknowledged: str | None = None
+
+
+class Intake:
+    """Takes mails in. Commits run to their end, whoever hangs up or is cancelled meanwhile."""
+
+    def __init__(self, store: Store, policy: Policy, instance: str) -> None:
+        self._store = store
+        self._policy = policy
+        self._instance = instance
+        self._threads = ThreadPoolExecutor(_READERS, "mail-read")
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def recipient(self, transaction: Transaction, address: str) -> Target | Reply | Special:
+        """What the recipient ``address`` is, or the answer that refuses it."""
+        found = decide.at_rcpt(
+            self._policy, transaction.client, transaction.candidates, address, transaction.targets
+        )
+        if isinstance(found, Refuse):
+            _LOG.info(
+                "recipient refused", extra=_who(transaction) | {"code": found.code, "status": found.status}
+            )
+            return replies.refusal(found)
+        if isinstance(found, Special) and found.kind != "postmaster":
+            try:
+                known = await self._store.known_key(found.kind, found.key)
+            except StoreError:
+                return replies.STORE_DOWN
+            return found if known else replies.NO_SUCH_KEY
+        return found
+
+    async def mail(self, transaction: Transaction, collector: Collector) -> Outcome:
+        """The answer to the mail that ``collector`` holds, after everything it promises is stored."""
+        began = time.monotonic()
+        try:
+            if transaction.special is not None:
+                return await self._special(transaction, transaction.special, collector)
+            return await self._sms(transaction, collector, began)
+        except StoreError as fault:
+            _LOG.error("store failed, mail not taken", extra=_who(transaction) | {"fault": str(fault)})
+            return Outcome(replies.STORE_DOWN)
+        finally:
+            collector.close()
+
+    async def _sms(self, transaction: Transaction, collector: Collector, began: float) -> Outcome:
+        if collector.big:
+            loop = asyncio.get_running_loop()
+            decision = await loop.run_in_executor(self._threads, self._decided, transaction, collector)
+        else:
+            decision = self._decided(transaction, collector)
+        if isinstance(decision, Refuse):
+            _LOG.info(
+                "mail refused", extra=_who(transaction) | {"code": decision.code, "status": decision.status}
+            )
+            return Outcome(replies.refusal(decision))
+        taken = await self._committed(self._store.accept(decision))  # the commit that 250 stands for
+        _log_taken(taken.mail_id, transaction, decision, len(taken.queued), taken.duplicates, began)
+        line = decide.taken(taken.mail_id, decision, len(taken.queued), taken.duplicates)
+        anonymous = decision.mail.header_message_id is None
+        return Outcome(replies.checked(line), taken.mail_id if anonymous else None)
+
+    def _decided(self, transaction: Transaction, collector: Collector) -> Accept | Refuse:
+        body = collector.finish()
+        try:
+            mail = _read(body)
+        except MailError as error:
+            return decide.unreadable(str(error))
+        addresses = tuple(target.address for target in transaction.targets)
+        envelope = Envelope(transaction.client, transaction.sender or None, addresses)
+        return decide.decide(self._policy, mail, envelope, transaction.targets, body.size, self._instance)
+
+    async def _special(self, transaction: Transaction, special: Special, collector: Collector) -> Outcome:
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self._threads, collector.finish)
+        if special.kind == "postmaster":
+            stored = await self._committed(self._store.postmaster(body.octets, transaction.client.address))
+            full = replies.POSTMASTER_FULL
+        elif special.kind == "bounce":
+            stored = await self._committed(self._store.bounce(special.key))
+            full = replies.REPLIES_FULL
+        else:
+            text = await loop.run_in_executor(self._threads, _text_of, body)
+            stored = await self._committed(self._store.vendor_mail(special.key, text))
+            full = replies.REPLIES_FULL
+        _LOG.info(
+            "mail to a special address",
+            extra=_who(transaction) | {"kind": special.kind, "taken": stored, "size": body.size},
+        )
+        return Outcome(replies.OK if stored else full)
+
+    async def acknowledge(self, mail_id: str) -> None:
+        """Note that the client of that mail has seen our 250. A fault only makes a repetition count as one."""
+        try:
+            await self._committed(self._store.acknowledge(mail_id))
+        except StoreError as fault:
+            _LOG.warning("could not note that the 250 arrived", extra={"id": mail_id, "fault": str(fault)})
+
+    def acknowledge_soon(self, mail_id: str) -> None:
+        """`acknowledge` without making the client's next command wait for it."""
+        self._keep(asyncio.get_running_loop().create_task(self.acknowledge(mail_id)))
+
+    async def _committed(self, write: Coroutine[Any, Any, T]) -> T:
+        """The result of ``write``, which goes on to its end even if whoever waits for it is cancelled."""
+        task = asyncio.get_running_loop().create_task(write)
+        self._keep(task)
+        return await asyncio.shield(task)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def settle(self) -> None:
+        """Wait until every write that was begun has ended."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(body: Body) -> InboundMail:
+    mail = message.read(body.octets)
+    return replace(mail, truncated=True) if body.cut else mail
+
+
+def _text_of(body: Body) -> str:
+    """The text of a mail from the vendor, as it is, bounded; empty when it has none or cannot be read."""
+    try:
+        mail = _read(body)
+    except MailError:
+        return ""
+    found = make(
+        plain=mail.plain,
+        html=mail.html,
+        subject=mail.subject,
+        rule=_VENDOR_TEXT,
+        segments_limit=_VENDOR_SEGMENTS,
+        sender="",
+        truncated=mail.truncated,
+    )
+    return found.text if isinstance(found, SmsText) else ""
+
+
+def _who(transaction: Transaction) -> dict[str, Any]:
+    return {"client": transaction.client.address, "user": transaction.client.user or ""}
+
+
+def _log_taken(
+    mail_id: str, transaction: Transaction, accept: Accept, queued: int, duplicates: int, began: float
+) -> None:
+    mail = accept.mail
+    _LOG.info(
+        "mail taken",
+        extra={
+            "id": mail_id,
+            "client": mail.client,
+            "user": transaction.client.user or "",
+            "sender": mail.sender,
+            "proof": mail.proof,
+            "numbers": ",".join(log.mask(sms.number) for sms in accept.sms[:20]),
+            "queued": queued,
+            "duplicates": duplicates,
+            "refused": sum(1 for sms in accept.sms if sms.refused),
+            "size": mail.size,
+            "ms": round((time.monotonic() - began) * 1000),
+        },
+    )

@@ -1,0 +1,165 @@
+"""SMTP logins: argon2 in a small thread pool, good ones remembered for a while, failed ones answered ever later.
+
+Must not log or keep a password. Whether a user exists shows neither in the answer nor in its time.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError
+
+REMEMBER_S: Final = 600.0  # a fleet of printers logs in for every mail; argon2 is made to be slow
+FORGET_S: Final = 900.0  # failures older than this count no more
+FIRST_DELAY_S: Final = 0.5
+LONGEST_DELAY_S: Final = 30.0
+LONGEST_WAIT_S: Final = 20.0  # one who would have to wait longer is told to come back
+_MOST: Final = 10_000  # entries of each table: an attacker's names and addresses must not fill the memory
+_MAX_PASSWORD: Final = 1_024
+
+
+class Outcome(Enum):
+    """How a login ended."""
+
+    GOOD = "good"
+    BAD = "bad"
+    LATER = "later"  # too many failures of late: not even looked at
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    last: float
+    free: float  # when the next try may be looked at
+
+
+class Delays:
+    """How long a try has to wait, by address and by account: each failure doubles it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._of: OrderedDict[str, _Failures] = OrderedDict()
+
+    def wait(self, *keys: str) -> float:
+        """Seconds that a try under ``keys`` must wait; tries at once wait one behind the other."""
+        now = self._clock()
+        found = [failures for key in keys if (failures := self._recent(key, now))]
+        start = max([now, *(failures.free for failures in found)])
+        if start - now <= LONGEST_WAIT_S:
+            for failures in found:
+                failures.free = start + self._delay(failures.count)
+        return start - now
+
+    def failed(self, *keys: str) -> None:
+        """Note a failure under ``keys``."""
+        now = self._clock()
+        for key in keys:
+            failures = self._recent(key, now) or _Failures(0, now, now)
+            failures.count += 1
+            failures.last = now
+            failures.free = max(failures.free, now + self._delay(failures.count))
+            self._of[key] = failures
+            self._of.move_to_end(key)
+        while len(self._of) > _MOST:
+            self._of.popitem(last=False)
+
+    def forget(self, *keys: str) -> None:
+        """Note a success under ``keys``."""
+        for key in keys:
+            self._of.pop(key, None)
+
+    def _recent(self, key: str, now: float) -> _Failures | None:
+        failures = self._of.get(key)
+        if failures is not None and now - failures.last > FORGET_S:
+            del self._of[key]
+            return None
+        return failures
+
+    @staticmethod
+    def _delay(count: int) -> float:
+        return float(min(FIRST_DELAY_S * 2 ** min(count - 1, 20), LONGEST_DELAY_S))
+
+
+class Logins:
+    """Verifies logins against argon2 hashes. ``clock`` is in seconds, for the times to remember and forget."""
+
+    def __init__(self, users: Mapping[str, str], clock: Callable[[], float]) -> None:
+        self._users = {name.lower(): hashed for name, hashed in users.items()}
+        self._clock = clock
+        self._delays = Delays(clock)
+        self._hasher = PasswordHasher()
+        self._threads = ThreadPoolExecutor(2, "smtp-login")
+        self._key = secrets.token_bytes(32)
+        self._good: OrderedDict[bytes, float] = OrderedDict()
+        self._places: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._nobody = self._hash_of_nobody()
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def check(self, user: str, password: bytes, place: str) -> Outcome:
+        """Whether ``password`` is that of ``user`` (lower case); may take its time, above all when it is not."""
+        if user not in self._users or len(password) > _MAX_PASSWORD:
+            hashed, user_known = self._nobody, False
+        else:
+            hashed, user_known = self._users[user], True
+        mark = self._mark(user, password, hashed)
+        if user_known and self._good.get(mark, 0) > self._clock():
+            return Outcome.GOOD
+        keys = (f"from {place}", f"as {user[:100]}")
+        # A place that this user has logged in from is not held up by what others try under that name.
+        wait = self._delays.wait(*(keys[:1] if (user, place) in self._places else keys))
+        if wait > LONGEST_WAIT_S:
+            return Outcome.LATER
+        if wait:
+            await asyncio.sleep(wait)
+        fits = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._verify, hashed, password[:_MAX_PASSWORD]
+        )
+        if not (fits and user_known):
+            self._delays.failed(*keys)
+            return Outcome.BAD
+        self._remember(mark, (user, place))
+        self._delays.forget(*keys)
+        return Outcome.GOOD
+
+    def _remember(self, mark: bytes, place: tuple[str, str]) -> None:
+        self._good[mark] = self._clock() + REMEMBER_S
+        self._good.move_to_end(mark)
+        self._places[place] = None
+        self._places.move_to_end(place)
+        while len(self._good) > _MOST:
+            self._good.popitem(last=False)
+        while len(self._places) > _MOST:
+            self._places.popitem(last=False)
+
+    def _mark(self, user: str, password: bytes, hashed: str) -> bytes:
+        name = user.encode("utf-8", "replace")
+        message = len(name).to_bytes(8, "big") + name + hashlib.sha256(password).digest() + hashed.encode()
+        return hmac.digest(self._key, message, "sha256")
+
+    def _verify(self, hashed: str, password: bytes) -> bool:
+        try:
+            return self._hasher.verify(hashed, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def _hash_of_nobody(self) -> str:
+        """A hash that nothing fits and that costs as much as the users' own."""
+        hasher = self._hasher
+        for hashed in self._users.values():
+            try:
+                hasher = PasswordHasher.from_parameters(extract_parameters(hashed))
+                break
+            except InvalidHashError:
+                continue
+        return hasher.hash(secrets.token_bytes(16))

@@ -1,0 +1,103 @@
+"""How much may go on at once: connections, and the octets of mails held in memory. Counts only, no I/O."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Final, Literal
+
+SMALL: Final = 64 * 1024  # a mail up to this size draws on a share that big mails cannot use up
+
+Full = Literal["server", "address"]
+
+
+class Connections:
+    """Counts connections: in all, with some kept for network senders, and for one address."""
+
+    def __init__(self, most: int, reserved: int, per_address: int) -> None:
+        self._most = most
+        self._reserved = min(reserved, most)
+        self._per_address = per_address
+        self._of: dict[str, int] = {}
+        self.open = 0
+
+    def enter(self, place: str, is_network: Callable[[], bool]) -> Full | None:
+        """Count a connection from ``place``; what is full if there is no room. ``is_network`` is asked only
+        when just the reserved ones are left."""
+        if self._of.get(place, 0) >= self._per_address:
+            return "address"
+        if self.open >= self._most or (self.open >= self._most - self._reserved and not is_network()):
+            return "server"
+        self._of[place] = self._of.get(place, 0) + 1
+        self.open += 1
+        return None
+
+    def leave(self, place: str) -> None:
+        """Forget one connection from ``place``."""
+        self.open -= 1
+        left = self._of[place] - 1
+        if left:
+            self._of[place] = left
+        else:
+            del self._of[place]
+
+
+class Memory:
+    """Octets of mails held by all connections together; a quarter is for the first 64 KiB of each mail."""
+
+    def __init__(self, most: int) -> None:
+        self.small_left = most // 4
+        self.large_left = most - self.small_left
+
+    def has(self, size: int) -> bool:
+        """Whether a mail of ``size`` octets would find room now."""
+        return self.small_left >= min(size, SMALL) and self.large_left >= max(size - SMALL, 0)
+
+
+class Held:
+    """What one mail holds of the `Memory`."""
+
+    __slots__ = ("_large", "_memory", "_small")
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._small = 0
+        self._large = 0
+
+    @property
+    def octets(self) -> int:
+        """What it holds now."""
+        return self._small + self._large
+
+    def grow(self, octets: int) -> bool:
+        """Take ``octets`` more; False (and nothing taken) if there is no room."""
+        small = min(octets, SMALL - self._small)
+        large = octets - small
+        memory = self._memory
+        if small > memory.small_left or large > memory.large_left:
+            return False
+        memory.small_left -= small
+        memory.large_left -= large
+        self._small += small
+        self._large += large
+        return True
+
+    def release(self) -> None:
+        """Give all of it back; doing so twice does no harm."""
+        self._memory.small_left += self._small
+        self._memory.large_left += self._large
+        self._small = self._large = 0
+
+
+def normal_address(address: str) -> str:
+    """A peer's IP as text, without a zone; an IPv4 one that came over a dual-stack socket as IPv4."""
+    bare = address.partition("%")[0]
+    if not bare.startswith("::ffff:"):
+        return bare
+    mapped = ipaddress.IPv6Address(bare).ipv4_mapped
+    return str(mapped) if mapped else bare
+
+
+def place_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is one customer's."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.IPv6Network((address, 64), strict=False))

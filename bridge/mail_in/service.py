@@ -1,0 +1,91 @@
+"""The SMTP server: its listeners, and how it ends without losing a mail that it is about to answer."""
+
+import asyncio
+import functools
+from typing import Final
+
+from bridge.errors import ConfigError
+from bridge.mail_in.conversation import Conversation
+from bridge.mail_in.house import House
+from bridge.mail_in.intake import Intake
+from bridge.mail_in.settings import Listener, Settings
+from bridge.rules import Policy
+from bridge.store import Store
+
+_BACKLOG: Final = 512
+
+
+class MailIn:
+    """Mail in. `start`, then `drain`, then `stop`; all in one event loop."""
+
+    def __init__(self, store: Store, policy: Policy, settings: Settings) -> None:
+        self._policy = policy
+        self._settings = settings
+        self._intake = Intake(store, policy, settings.instance)
+        self._house: House | None = None
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return self._house.open_connections if self._house else 0
+
+    @property
+    def listening(self) -> bool:
+        """Whether all listeners are up and new mails are taken."""
+        return bool(self._servers) and all(server.is_serving() for server in self._servers)
+
+    async def start(self) -> tuple[int, ...]:
+        """Listen; the port that each listener really got, in their order. Raises `ConfigError`."""
+        if self._settings.tls is None and any(one.tls != "none" for one in self._settings.listeners):
+            raise ConfigError("smtp: a listener with TLS needs a certificate and a key")
+        self._house = House(self._settings, self._policy, self._intake)
+        try:
+            for listener in self._settings.listeners:
+                self._servers.append(await self._listen(self._house, listener))
+        except ConfigError:
+            await self.stop()
+            raise
+        return tuple(server.sockets[0].getsockname()[1] for server in self._servers)
+
+    async def _listen(self, house: House, listener: Listener) -> asyncio.Server:
+        make = functools.partial(Conversation, house, listener)
+        try:
+            return await house.loop.create_server(make, listener.address, listener.port, backlog=_BACKLOG)
+        except OSError as fault:
+            reason = (fault.strerror or "cannot listen").lower()
+            raise ConfigError(
+                f"cannot listen on {listener.address}:{listener.port} (SMTP): {reason}"
+            ) from fault
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no new connection or mail; wait, at most ``timeout_s``, for the mails that are on their way in."""
+        self._close_servers()
+        if self._house is None:
+            return
+        self._house.draining = True
+        for conversation in list(self._house.conversations.values()):
+            conversation.close_idle()
+        if self._house.conversations:
+            await asyncio.wait(list(self._house.conversations), timeout=timeout_s)
+
+    async def stop(self) -> None:
+        """Cut what is still connected, and let every commit that was begun end."""
+        self._close_servers()
+        if self._house is not None:
+            self._house.draining = True
+            for conversation in list(self._house.conversations.values()):
+                conversation.abort()
+            await self._intake.settle()
+            tasks = list(self._house.conversations)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._intake.settle()
+            self._house.logins.close()
+        self._intake.close()
+
+    def _close_servers(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()

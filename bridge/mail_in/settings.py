@@ -1,0 +1,61 @@
+"""What the operator settles about the SMTP server, as frozen values. `config` fills them, nothing here reads files."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Tls = Literal["none", "starttls", "implicit"]
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One port: ``port`` 0 is any free one; ``implicit`` begins with TLS, ``starttls`` offers it."""
+
+    address: str
+    port: int
+    tls: Tls = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Deadlines in ms. ``idle``: for a whole command to come (RFC 5321, 4.5.3.2.7 asks for 5 minutes);
+    ``data``: for a whole mail; ``session``: for a connection, looked at between mails."""
+
+    idle_ms: int = 300_000
+    data_ms: int = 900_000
+    session_ms: int = 3_600_000
+    handshake_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the SMTP server listens and what it allows.
+
+    ``hostname`` is our name in greetings, ``instance`` the mark of our own mails. ``tls`` makes a server
+    context; it is asked again for every start, so that a renewed certificate is read. ``users`` maps a
+    lower-case login to its argon2 hash. ``reserved`` of ``max_connections`` are kept for network senders.
+    ``max_memory`` bounds the octets of mails held over all connections.
+    """
+
+    listeners: tuple[Listener, ...]
+    hostname: str
+    instance: str
+    tls: ssl.SSLContext | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    max_size: int = 25 * MIB
+    max_connections: int = 500
+    reserved: int = 20
+    max_per_address: int = 100
+    max_memory: int = 64 * MIB
+    timeouts: Timeouts = Timeouts()
+
+
+def server_context(certificate: str, key: str) -> ssl.SSLContext:
+    """A TLS context for a server with these PEM files. Raises `OSError` (`ssl.SSLError`) if they do not fit."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context
