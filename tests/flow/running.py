@@ -228,7 +228,7 @@ def _read(process: "subprocess.Popen[str]", lines: list[str], ready: "queue.Queu
     process.stderr.close()
 
 
-def write_config(folder: Path, vendor: Vendor, smarthost: Smarthost | None, **changes: Any) -> Path:
+def write_config(folder: Path, vendor: Vendor, smarthost: Smarthost | None, /, **changes: Any) -> Path:
     """Write a configuration of a clinic whose clients are known by network; ``changes`` replace top keys."""
     settings: dict[str, Any] = {
         "domains": ["sms.local"],
