@@ -8,15 +8,16 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from bridge import retry
 from bridge.errors import RenderError, StoreError
 from bridge.mail_out import Dead, Later, MailOut, Result, Sent, Signer
 from bridge.render import Renderer
-from bridge.report import MailKind, OutboxMail, StoredMail
-from bridge.sms import HOUR, SECOND, Sms
+from bridge.report import MailKind, OutboxMail
+from bridge.sms import HOUR, SECOND
+from bridge.store import OutboxWork, Store
 
 log = logging.getLogger(__name__)
 
@@ -26,31 +27,6 @@ GIVE_UP_AFTER_MS: Final = 5 * 24 * HOUR  # RFC 5321, 4.5.4.1: at least four to f
 SWEEP_EVERY_MS: Final = 15 * SECOND
 IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that become due by time
 GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
-
-
-class Work(Protocol):
-    """An outbox row that was claimed, with the mail and the SMS it speaks of."""
-
-    @property
-    def mail(self) -> OutboxMail: ...
-    @property
-    def source(self) -> StoredMail | None: ...
-    @property
-    def sms(self) -> tuple[Sms, ...]: ...
-
-
-class Store(Protocol):
-    """What the reporter asks of the store; every verb is one transaction and may raise `StoreError`."""
-
-    async def sweep_notices(self) -> None: ...
-    async def claim_mail(self, limit: int) -> Sequence[Work]: ...
-    async def rendered(self, outbox_id: int, raw: bytes, subject: str) -> None: ...
-    async def mail_sent(self, outbox_id: int) -> None: ...
-    async def mail_later(self, outbox_id: int, wait_ms: int, error: str) -> None: ...
-    async def mail_dead(self, outbox_id: int, error: str) -> None: ...
-    async def mail_kept(self, outbox_id: int) -> None: ...
-    async def note_alarm(self, key: str, facts: tuple[tuple[str, str], ...]) -> object: ...
-    async def wait(self, topic: str, timeout_s: float) -> object: ...
 
 
 class Reporter:
@@ -123,7 +99,7 @@ class Reporter:
         if self._mail_out:
             await self._mail_out.close()
 
-    async def _work(self, work: Work) -> None:
+    async def _work(self, work: OutboxWork) -> None:
         """One mail, whatever happens to it; its lease brings it back when the store fails meanwhile."""
         mail = work.mail
         try:
@@ -131,7 +107,7 @@ class Reporter:
         except StoreError as error:
             log.warning("mail %s: its end cannot be written now: %s", mail.id, error)
 
-    async def _one(self, work: Work) -> Result | None:
+    async def _one(self, work: OutboxWork) -> Result | None:
         """What became of a mail; None when it is kept, since there is no smarthost."""
         try:
             raw = work.mail.raw or await self._made(work)
@@ -146,7 +122,7 @@ class Reporter:
             return None
         return await self._mail_out.hand_over(self._renderer.envelope_sender(work.mail), work.mail.to, raw)
 
-    async def _made(self, work: Work) -> bytes:
+    async def _made(self, work: OutboxWork) -> bytes:
         mail = work.mail
         if mail.kind is MailKind.POSTMASTER:
             raise RenderError("the mail to hand on is not stored")

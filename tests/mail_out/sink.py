@@ -29,6 +29,9 @@ class Sink:
     at_rcpt: str = ""
     at_data: str = ""
     hang: bool = False
+    gate: asyncio.Event | None = None
+    now: int = 0
+    most_at_once: int = 0
     drop_next: bool = False
     drop_at_auth: bool = False
     drop_at_quit: bool = False
@@ -65,8 +68,15 @@ class Sink:
         return "250 ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.hang:
-            await asyncio.Event().wait()
+        self.now += 1
+        self.most_at_once = max(self.most_at_once, self.now)
+        try:
+            if self.hang:
+                await asyncio.Event().wait()
+            if self.gate:
+                await self.gate.wait()
+        finally:
+            self.now -= 1
         if self.at_data:
             return self.at_data
         content = envelope.content
