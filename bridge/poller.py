@@ -36,7 +36,10 @@ def wall_clock() -> int:
 
 
 class Poller:
-    """Polls with at most ``polls_per_second``; what was received is asked every ``received_every_ms``."""
+    """Polls with at most ``polls_per_second``; what was received is asked every ``received_every_ms``.
+
+    ``idle_s`` is how often it looks whether a poll has fallen due.
+    """
 
     def __init__(
         self,
@@ -45,9 +48,11 @@ class Poller:
         *,
         polls_per_second: float,
         received_every_ms: int,
+        idle_s: float = IDLE_S,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._store, self._api, self._clock = store, api, clock
+        self._idle_s = idle_s
         self._received_every_s = received_every_ms / 1_000
         self._pace = Pace(polls_per_second)
         self._places = asyncio.Semaphore(api.poll_concurrency)
@@ -79,7 +84,7 @@ class Poller:
         if rows:
             await self._rest()
         else:
-            await self._store.wait("poll", IDLE_S)
+            await self._store.wait("poll", self._idle_s)
 
     async def _status(self, sms: Sms) -> None:
         polled = await self._asked(sms)
@@ -132,7 +137,7 @@ class Poller:
         if rows:
             await self._rest()
         else:
-            await self._store.wait("poll", IDLE_S)
+            await self._store.wait("poll", self._idle_s)
 
     async def _reply(self, sms: Sms) -> None:
         if sms.account in self._api.accounts_with_polls:

@@ -14,11 +14,14 @@ from bridge.store import Store, StoreSettings, open_store
 
 T = TypeVar("T")
 WAIT_S = 30.0
+BUSY_MS = 300  # a locked database is told sooner than in service
 NUMBER = "+61421000001"
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, timing: Timing | None = None, **settings: Any) -> AsyncIterator[Store]:
+async def opened(
+    folder: Path, *, timing: Timing | None = None, clock: Callable[[], int] | None = None, **settings: Any
+) -> AsyncIterator[Store]:
     """Open a store in that folder, new or not."""
     defaults: dict[str, Any] = {
         "domain": "sms.local",
@@ -27,7 +30,10 @@ async def opened(folder: Path, *, timing: Timing | None = None, **settings: Any)
         "accounts_with_polls": frozenset({"default"}),
     }
     chosen = StoreSettings(**(defaults | settings))
-    store = await open_store(folder / "bridge.db", timing=timing or Timing(), settings=chosen)
+    ours = {"clock": clock} if clock else {}
+    store = await open_store(
+        folder / "bridge.db", timing=timing or Timing(), settings=chosen, busy_ms=BUSY_MS, **ours
+    )
     try:
         yield store
     finally:

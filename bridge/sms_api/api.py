@@ -112,9 +112,9 @@ class SmsApi:
         return polling.received(answer, self._zone, page, self._clean)
 
     async def close(self) -> None:
-        """Wait for every request that runs, then close all connections."""
+        """Wait for every send that runs, cut off polls, and close all connections."""
         await self._sends.close()
-        await self._polls.close()
+        await self._polls.close(cut=True)
 
     async def _sent(self, sms: Sms, form: bytes) -> Outcome:
         try:

@@ -116,9 +116,11 @@ class Wire:
                 with suppress(Exception):
                     await client.http.aclose()
 
-    async def close(self) -> None:
-        """Wait for what runs, then close all connections."""
+    async def close(self, *, cut: bool = False) -> None:
+        """Wait for what runs, or ``cut`` it off where nothing hangs on it, then close all connections."""
         while self._tasks:
+            for task in self._tasks if cut else ():
+                task.cancel()
             await asyncio.wait(self._tasks)
         for client in self._clients:
             await client.http.aclose()
