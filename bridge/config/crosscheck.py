@@ -186,11 +186,11 @@ def _signing(parts: Parts) -> Iterator[Finding]:
         return
     domain = outbox.dkim.domain
     if parts.domains and not _within(parts.domains[0], domain):
-        text = f"our mails from {parts.domains[0]} are not within {domain}: their signature does not count"
+        text = f"our mails from {parts.domains[0]} are not within {domain}: signed in vain"
         yield Finding(("outbox", "dkim", "domain"), text, "warning")
     for name, brand in parts.brands.items():
         if brand.sender and not _within(_domain(brand.sender), domain):
-            text = f"is not within the DKIM domain {domain}: the signature does not count"
+            text = f"is not within the DKIM domain {domain}: signed in vain"
             yield Finding(("brands", name, "from"), text, "warning")
 
 

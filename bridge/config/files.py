@@ -112,7 +112,7 @@ def tls_mistake(certificate: Path, key: Path) -> str | None:
         # A password would be asked for at the terminal: an empty one is wrong at once.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=b"")
     except (ssl.SSLError, OSError, ValueError):
-        return f"{shown(certificate)} and {shown(key)} are no certificate (PEM) and its key without password"
+        return f"{shown(certificate)} and {shown(key)} are no certificate and its key (PEM, no password)"
     return None
 
 

@@ -70,7 +70,7 @@ def _unknown_key(path: KeyPath, root: type[BaseModel]) -> str:
 
 
 def _keys(root: type[BaseModel], path: KeyPath) -> Mapping[str, FieldInfo]:
-    model = _model(_annotation(root, path))
+    model = section_of(_annotation(root, path))
     return {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
 
 
@@ -94,21 +94,22 @@ def _flow(value: Any) -> str:
 def _annotation(annotation: Any, path: KeyPath) -> Any:
     """The type at ``path`` below a type."""
     for step in path:
-        model = _model(annotation)
+        model = section_of(annotation)
         if model is not None:
             fields = {field.alias or name: field for name, field in model.model_fields.items()}
             annotation = fields[str(step)].annotation if step in fields else None
         else:
-            annotation = next(iter(reversed(get_args(_bare(annotation)))), None)
+            annotation = next(iter(reversed(get_args(bare(annotation)))), None)
     return annotation
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    bare = _bare(annotation)
-    return bare if isinstance(bare, type) and issubclass(bare, BaseModel) else None
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a type is, or None."""
+    found = bare(annotation)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
 
 
-def _bare(annotation: Any) -> Any:
+def bare(annotation: Any) -> Any:
     """A type without `Annotated` and `| None`."""
     while True:
         if hasattr(annotation, "__metadata__"):

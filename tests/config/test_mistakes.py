@@ -100,15 +100,14 @@ def test_an_odd_or_endless_key_is_shown_cut_and_in_quotes(tmp_path: Path) -> Non
     assert said(tmp_path, changed(more='"a\\nb": 1\n'))[0].startswith(
         '19:1: "a?b": is no key here: "a?b" is not one'
     )
-    assert said(tmp_path, changed(more="k" * 100 + ": 1\n"))[0].startswith(
-        f"19:1: {'k' * 40}...".replace("k...", 'k..."')[:20]
-    )
+    shown = "k" * 40 + "..."
+    assert said(tmp_path, changed(more="k" * 100 + ": 1\n"))[0].startswith(f'19:1: "{shown}": is no key here')
 
 
 @pytest.mark.parametrize("case", cases("warnings.txt"), ids=lambda case: case[-1][2:70])
 def test_what_will_hurt_is_a_warning_and_no_mistake(tmp_path: Path, case: list[str]) -> None:
     text, expected = _applied(case)
-    assert said(tmp_path, text) == expected
+    assert said(tmp_path, text) == [line.replace("{folder}", str(tmp_path)) for line in expected]
     config.load(write(tmp_path, text), ENVIRON)
 
 

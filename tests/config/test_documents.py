@@ -1,0 +1,217 @@
+"""The files that people copy: bridge.yaml names every key and its default, the demo loads, the schema is whole."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from bridge import config
+from bridge.config import Config, set_user, yaml_tree
+from bridge.config.model import FileModel
+from bridge.config.wording import bare, section_of
+from bridge.errors import ConfigError
+from tests.config.keys import PNG, certificate, pem
+from tests.config.sample import ENVIRON, SMALLEST
+from tests.config.test_users import HASH
+
+ROOT = Path(__file__).parents[2]
+BRIDGE = ROOT / "config" / "bridge.yaml"
+KEY_BEHIND_HASH = re.compile(r"^( *)#(?=[^ #])", re.MULTILINE)
+
+
+def _paths_of(value: Any, under: str = "") -> Iterator[str]:
+    """The paths of all keys in a plain tree; entries of lists and free names are ``*``."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _paths_of(item, f"{under}[*]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            path = f"{under}.{'*' if under in FREE else key}"
+            yield path
+            yield from _paths_of(item, path)
+
+
+def _paths_of_model(annotation: Any, under: str = "") -> Iterator[str]:
+    found = bare(annotation)
+    model = section_of(found)
+    if model:
+        for name, field in model.model_fields.items():
+            path = f"{under}.{field.alias or name}"
+            yield path
+            yield from _paths_of_model(field.annotation, path)
+    elif get_origin(found) is list:
+        yield from _paths_of_model(get_args(found)[0], f"{under}[*]")
+    elif get_origin(found) is dict:
+        FREE.add(under)
+        yield f"{under}.*"
+        yield from _paths_of_model(get_args(found)[1], f"{under}.*")
+
+
+FREE: set[str] = set()
+# A rule's own text has the keys of `text`, which are explained there.
+KEYS = sorted(path for path in set(_paths_of_model(FileModel)) if not path.startswith(".senders[*].text."))
+
+
+def _uncommented() -> str:
+    return KEY_BEHIND_HASH.sub(r"\1", BRIDGE.read_text())
+
+
+def test_the_commented_file_names_every_key_and_no_other() -> None:
+    root, problems = yaml_tree.compose(_uncommented(), "bridge.yaml")
+    assert problems == []
+    assert root is not None
+    secret_or_token = re.compile(r"\.(env|file)$")
+    documented = {path for path in _paths_of(root.plain()) if not secret_or_token.search(path)}
+    assert sorted(documented) == KEYS
+
+
+def test_every_key_of_the_commented_file_has_words_above_it() -> None:
+    lines = [line.strip() for line in BRIDGE.read_text().splitlines()]
+    keys = [i for i, line in enumerate(lines) if re.match(r"(- )?#?[a-z_\"+]+[0-9]*\"?:", line)]
+    bare = [lines[i] for i in keys if not _explained(lines, i)]
+    assert bare == []
+
+
+def _explained(lines: list[str], index: int) -> bool:
+    """Whether words, or a key that is explained with it, stand right above a line."""
+    while index and lines[index] and not lines[index].startswith("# "):
+        index -= 1
+    return lines[index].startswith("# ")
+
+
+def test_the_commented_file_loads_as_it_is_and_says_the_defaults(tmp_path: Path) -> None:
+    as_it_is = config.load(BRIDGE, ENVIRON)
+    smallest = SMALLEST.replace('["*@example.com"]', '["*@example.com", "*@*.example.com"]')
+    smallest = smallest.replace("10.20.0.0/16", "127.0.0.0/8")
+    (tmp_path / "bridge.yaml").write_text(smallest)
+    assert as_it_is == config.load(tmp_path / "bridge.yaml", ENVIRON)
+
+
+def test_the_commented_file_loads_with_every_key_set(tmp_path: Path) -> None:
+    loaded = _with_files(tmp_path, _uncommented())
+    assert [listener.port for listener in loaded.smtp.listen] == [2525, 25, 465]
+    assert loaded.vendor.accounts["clinic"].sender == "clinic@example.com"
+    assert loaded.policy.aliases == {"oncall": ("+61491570006", "+61491570156")}
+    assert loaded.outbox.smarthost is not None
+    assert loaded.outbox.dkim is not None
+
+
+def _with_files(folder: Path, text: str) -> Config:
+    """Loads ``text`` beside every file that it names."""
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    (folder / "tls.crt").write_bytes(certificate(key))
+    (folder / "tls.key").write_bytes(pem(key))
+    (folder / "dkim.pem").write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    for home in (folder, folder / "config"):
+        (home / "brands" / "clinic").mkdir(parents=True)
+        (home / "brands" / "clinic.png").write_bytes(PNG)
+        set_user(home / "smtp-users.yaml", "clinic-relay", HASH)
+    path = folder / "bridge.yaml"
+    text = text.replace("proof: [network]\n", "proof: [network, auth]\n")
+    path.write_text(text.replace("/etc/smsbridge/", f"{folder}/"))
+    names = re.findall(r"env: (\w+)", text)
+    return config.load(path, dict.fromkeys(names, "canary-canary-canary"))
+
+
+LATER = [
+    "16:3: smtp.balancers: not in this version (the PROXY protocol): take the key away",
+    "18:3: smtp.upstreams: not in this version (the proof of another server's results): take the key away",
+    "29:3: desk.users: not in this version (accounts of the desk): take the key away",
+    "60:19: senders[0].proof[1]: the proof dmarc is not in this version: write auth or network",
+    "65:30: senders[0].limits.per_minute: not in this version (limits by time): take the key away",
+    "65:46: senders[0].limits.per_hour: not in this version (limits by time): take the key away",
+    "65:61: senders[0].limits.per_day: not in this version (limits by time): take the key away",
+    "65:89: senders[0].limits.spend_per_day: not in this version (limits of money): take the key away",
+    "65:110: senders[0].limits.spend_per_month: not in this version (limits of money): take the key away",
+    "65:134: senders[0].limits.over: not in this version (pacing): take the key away",
+    "72:14: senders[1].limits.per_hour: not in this version (limits by time): take the key away",
+    "72:28: senders[1].limits.over: not in this version (pacing): take the key away",
+    "72:40: senders[1].limits.join_same: not in this version (joining equal texts): take the key away",
+    "94:1: spend_cap: not in this version (a cap of money): take the key away",
+    "96:1: optouts: not in this version (opt-outs): take the key away",
+    "109:1: retention: not in this version (purging): take the key away",
+]
+
+
+def test_the_full_interface_has_each_key_of_a_later_version_refused_at_its_line(tmp_path: Path) -> None:
+    text = (Path(__file__).parent / "interface_example.yaml").read_text()
+    with pytest.raises(ConfigError) as error:
+        _with_files(tmp_path, text)
+    assert [
+        line.removeprefix(f"{tmp_path / 'bridge.yaml'}:") for line in str(error.value).splitlines()
+    ] == LATER
+
+
+def test_the_interface_loads_without_the_keys_of_a_later_version(tmp_path: Path) -> None:
+    text = (Path(__file__).parent / "interface_example.yaml").read_text()
+    later = r"^(spend_cap|optouts|retention|  balancers|  upstreams): .*\n|^  users: config/desk-users.yaml\n|, dmarc|"
+    later += r", per_minute: 30, per_hour: 300, per_day: 1000|"
+    later += r", spend_per_day: 5.00, spend_per_month: 50.00, over: refuse"
+    text = re.sub(later, "", text, flags=re.MULTILINE).replace(
+        "{per_hour: 60, over: pace, join_same: 0s}", "{}"
+    )
+    loaded = _with_files(tmp_path, text)
+    clinic, ups = loaded.policy.rules
+    assert (clinic.brand, clinic.account, clinic.limits.segments, clinic.users) == (
+        "clinic",
+        "clinic",
+        3,
+        ("clinic-relay",),
+    )
+    assert (ups.on_unknown, ups.reports.to, ups.text.too_long) == ("resend", "admin@plant.example", "cut")
+    assert loaded.vendor.accounts["clinic"].auth_token is not None
+    assert loaded.brands["clinic"].logo == PNG
+    assert (loaded.policy.price_per_segment, loaded.policy.prices) == (1_000, {"+642": 1_500})
+    assert loaded.outbox.smarthost is not None
+    assert loaded.outbox.smarthost.user == "user"
+
+
+def test_the_demo_needs_nothing_and_keeps_to_loopback() -> None:
+    path = ROOT / "config" / "demo.yaml"
+    assert [p.severity for p in config.check(path, {})] == [
+        "warning"
+    ]  # no smarthost: its mails are on the desk
+    demo = config.load(path, {})
+    assert [(one.address, one.port, one.tls) for one in demo.smtp.listen] == [("127.0.0.1", 2525, "none")]
+    assert (demo.http.listen.address, demo.http.listen.port) == ("127.0.0.1", 8090)
+    assert (demo.desk.listen.address, demo.desk.listen.port) == ("127.0.0.1", 8080)
+    assert demo.vendor.send_url.startswith("http://127.0.0.1:8081/")
+    assert demo.vendor.rest_url.startswith("http://127.0.0.1:8081/")
+
+
+def test_the_schema_explains_every_key_and_gives_its_default_as_it_is_written() -> None:
+    schema = config.json_schema()
+    assert json.loads(json.dumps(schema)) == schema
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["required"] == [
+        "domains",
+        "region",
+        "admin",
+        "smtp",
+        "http",
+        "vendor",
+        "webhook",
+        "senders",
+        "prefixes",
+    ]
+    for section in [schema, *schema["$defs"].values()]:
+        assert section["additionalProperties"] is False
+        assert section["description"]
+        for name, key in section["properties"].items():
+            assert key["description"], name
+            assert "default" in key or name in section["required"], name
+    vendor = schema["$defs"]["VendorModel"]["properties"]
+    assert (vendor["settle"]["default"], vendor["rate"]["default"]) == ("10m", "20/s")
+    assert vendor["mode"]["enum"] == ["live", "test"]
+
+
+def test_the_schema_offers_a_secret_in_its_three_forms() -> None:
+    token = config.json_schema()["$defs"]["VendorModel"]["properties"]["token"]
+    text, reference = token["oneOf"]
+    assert text["type"] == "string"
+    assert set(reference["properties"]) == {"env", "file"}
