@@ -14,7 +14,7 @@ from typing import Final
 from bridge import retry
 from bridge.errors import RenderError, StoreError
 from bridge.mail_out import Dead, Later, MailOut, Result, Sent, Signer
-from bridge.render import Renderer
+from bridge.render import Rendered, Renderer
 from bridge.report import MailKind, OutboxMail
 from bridge.sms import HOUR, SECOND
 from bridge.store import OutboxWork, Store
@@ -126,16 +126,20 @@ class Reporter:
         mail = work.mail
         if mail.kind is MailKind.POSTMASTER:
             raise RenderError("the mail to hand on is not stored")
-        rendered = await asyncio.to_thread(self._renderer.render, mail, work.source, work.sms)
-        raw = rendered.raw
-        if self._signer and self._mail_out:
-            raw = await asyncio.to_thread(self._signer.sign, raw, self._clock())
+        rendered, raw = await asyncio.to_thread(self._rendered, work, self._clock())
         await self._store.rendered(mail.id, raw, rendered.subject)
         for fault in rendered.faults:
             log.warning("brand %s: %s", mail.brand, fault)
             facts = (("alarm", "template"), ("brand", mail.brand), ("why", fault))
             await self._store.note_alarm(f"template:{mail.brand}", facts)
         return raw
+
+    def _rendered(self, work: OutboxWork, now: int) -> tuple[Rendered, bytes]:
+        """The mail, and its octets as they go out. Blocks for some milliseconds."""
+        rendered = self._renderer.render(work.mail, work.source, work.sms)
+        if self._signer and self._mail_out:
+            return rendered, self._signer.sign(rendered.raw, now)
+        return rendered, rendered.raw
 
     async def _settle(self, mail: OutboxMail, result: Result | None) -> None:
         if isinstance(result, Later) and self._clock() - mail.created_at >= GIVE_UP_AFTER_MS:

@@ -267,7 +267,9 @@ def _summary(
     segments = sum(one.segments for one in sms if one.state is not State.REFUSED)
     details = [Detail("In all", f"{len(sms)} SMS, {_count(segments, 'segment')}")]
     if known:
-        details.append(Detail("Price so far" if any(o.price is None for o in sms) else "Price", price(known)))
+        details.append(
+            Detail("Price so far" if any(_may_cost_yet(one) for one in sms) else "Price", price(known))
+        )
     if source and source.cut:
         details.append(Detail("Left out", plain.one_line(", ".join(source.cut))))
     return replace(
@@ -286,6 +288,10 @@ def _summary(
 
 
 _SUMMARY_WORD: Final = {Tone.GOOD: "All delivered", Tone.BAD: "Some failed", Tone.WAIT: "Some still open"}
+
+
+def _may_cost_yet(sms: Sms) -> bool:
+    return sms.price is None and sms.state not in (State.REFUSED, State.EXPIRED, State.CANCELLED)
 
 
 def _summary_sentence(count: Mapping[Tone, int], total: int) -> str:
