@@ -39,5 +39,5 @@ case $extra in
     *) what='.' ;;
 esac
 echo "smsbridge: installing (the first time takes a minute or two)"
-$pip install --quiet --disable-pip-version-check --no-warn-script-location --constraint constraints.txt --editable "$what" ||
+$pip install --quiet --disable-pip-version-check --no-warn-script-location --use-pep517 --constraint constraints.txt --editable "$what" ||
     fail "pip could not install the bridge; its message is above. Check the network or the package index, then try again."
