@@ -5,6 +5,7 @@ Binds `scalars`, `files` and `secrets` to pydantic. Must not know which key has 
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -169,9 +170,12 @@ def _accent(value: object) -> str:
     return written
 
 
+_template_mistake = lru_cache(maxsize=64)(sms_text.check_template)  # every rule has the default
+
+
 def _template(value: object) -> str:
     written = scalars.text(value)
-    wrong = sms_text.check_template(written)
+    wrong = _template_mistake(written)
     if wrong:
         raise ValueError(f"{wrong}; such as {{{{ body }}}}")
     return written

@@ -7,7 +7,7 @@ check objects to.
 import copy
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,6 +27,9 @@ from bridge.config.problem import KeyPath
 from bridge.config.rule_model import SenderModel
 
 _EACH = ("senders", "brands")  # read one entry at a time, so that one wrong entry does not hide the others
+
+_SENDER, _BRAND = TypeAdapter(SenderModel), TypeAdapter(BrandModel)
+Value = TypeVar("Value")
 
 # What stands in for a wrong or missing value, by the name of its key. All else that is wrong is left out.
 _STAND_INS: Mapping[str, Any] = {
@@ -88,13 +91,14 @@ def parts_of(data: Mapping[str, Any], wrong: Iterable[KeyPath], surroundings: Su
     for name in set(Parts.__dataclass_fields__) & set(FileModel.model_fields) - set(_EACH):
         section = FileModel.model_fields[name]
         if name in repaired or not section.is_required():
-            value = _read(section.rebuild_annotation(), repaired.get(name, section.default), surroundings)
+            adapter = TypeAdapter(section.rebuild_annotation())
+            value = _read(adapter, repaired.get(name, section.default), surroundings)
             found |= {} if value is None else {name: value}
     senders, brands = _items(repaired.get("senders")), repaired.get("brands")
     looks = (brands if isinstance(brands, dict) else {}).items()
     return Parts(
-        senders={i: rule for i, raw in enumerate(senders) if (rule := _read(SenderModel, raw, surroundings))},
-        brands={name: brand for name, raw in looks if (brand := _read(BrandModel, raw, surroundings))},
+        senders={i: rule for i, raw in enumerate(senders) if (rule := _read(_SENDER, raw, surroundings))},
+        brands={name: brand for name, raw in looks if (brand := _read(_BRAND, raw, surroundings))},
         brand_names=_names(data.get("brands")),
         account_names=_names(_child(data.get("vendor"), "accounts")),
         rules=len(_items(data.get("senders"))),
@@ -125,10 +129,10 @@ def _child(value: Any, step: str | int) -> Any:
     return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
 
 
-def _read(annotation: Any, raw: Any, surroundings: Surroundings) -> Any:
+def _read(adapter: TypeAdapter[Value], raw: Any, surroundings: Surroundings) -> Value | None:
     """The value, or None when it is wrong; what is wrong has been told already."""
     try:
-        return TypeAdapter(annotation).validate_python(raw, context=surroundings)
+        return adapter.validate_python(raw, context=surroundings)
     except ValidationError:
         return None
 
