@@ -4,7 +4,6 @@ Pure: `view` takes the outbox row, the mail it answers, its SMS and the brand, a
 no templates, no HTML and no SMTP; everything in a `View` is plain text, safe to show once escaped.
 """
 
-import datetime
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +12,14 @@ from typing import Final
 from bridge import phone
 from bridge.report import alarms, plain, sentences
 from bridge.report.sentences import Outcome, Tone
+from bridge.report.units import LocalTime, price, when
 from bridge.report.values import MailKind, OutboxMail, StoredMail
 from bridge.rules import Brand
 from bridge.sms import Sms, State
 
-LocalTime = Callable[[int], datetime.datetime]  # ms UTC → aware time on the operator's clock
-
 MAX_ROWS: Final = 120  # rows of a summary, some 75 kB of HTML; the rest is counted
 MAX_QUOTE: Final = 600  # characters of our own SMS under a reply
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec")
 _ORDER: Final = {Tone.BAD: 0, Tone.WAIT: 1, Tone.GOOD: 2, Tone.NEWS: 3}  # what needs a person comes first
 _E164: Final = re.compile(r"\+[0-9]{5,15}", re.ASCII)
 _RE: Final = re.compile(r"^(?:\s*(?:re|aw|sv|antw)\s*(?:\[\d+\])?:)+", re.IGNORECASE)
@@ -108,21 +104,6 @@ def shortened(view: View) -> View:
         rows=rows,
         more=view.more + len(view.rows) - len(rows),
     )
-
-
-def when(at: int, local: LocalTime) -> str:
-    """``at`` (ms UTC) for people: ``Sun 22 Nov 2026, 16:16 AEDT``."""
-    time = local(at)
-    zone = time.tzname() or ""
-    day = f"{_DAYS[time.weekday()]} {time.day} {_MONTHS[time.month - 1]} {time.year}"
-    return f"{day}, {time:%H:%M} {zone}".strip()
-
-
-def price(ten_thousandths: int) -> str:
-    """An amount in the vendor's currency: ``0.10``, more decimals only when they say something."""
-    whole, rest = divmod(abs(ten_thousandths), 10_000)
-    decimals = f"{rest:04d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if ten_thousandths < 0 else ''}{whole}.{decimals}"
 
 
 def _blank(mail: OutboxMail, tone: Tone, at: int, local: LocalTime) -> View:

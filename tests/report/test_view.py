@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bridge.report import plain, sentences, shortened, view
 from bridge.report.sentences import Tone
+from bridge.report.units import price, when
 from bridge.report.values import MailKind
-from bridge.report.view import View, price, when
+from bridge.report.view import View
 from bridge.sms import FINAL, State
 from tests.render import samples
 
