@@ -190,10 +190,9 @@ def after(sms: Sms, given: Input, now: int, timing: Timing) -> Change:
     """Return what ``given`` makes of ``sms``. Total: every state takes every input, most change nothing."""
     stale = given.kind in FROM_SENDER and given.attempt != sms.attempts
     new = sms if stale else TABLE[sms.state, given.kind](sms, given, now, timing)
-    if new.state is not sms.state:
-        new = replace(new, state_since=now)
-    if new != sms:
-        new = replace(new, updated_at=now)
+    if new is not sms and new != sms:
+        since = new.state_since if new.state is sms.state else now
+        new = replace(new, updated_at=now, state_since=since)
     why = f": {given.why}" if given.why else ""
     return Change(new, new.state is not sms.state, f"{given.kind}{' (stale)' if stale else ''}{why}")
 
@@ -234,7 +233,7 @@ def _submitted(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
         sms,
         state=State.SUBMITTED,
         node=None,
-        submitted_at=sms.submitted_at or now,
+        submitted_at=now if given.kind is Kind.SENT else sms.submitted_at or now,
         due_at=now + timing.status_after_ms,
         settle_from=None,
         no_such=0,
@@ -331,7 +330,7 @@ def _news_end(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 def _news_duplicate(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """On a second attempt it proves that the first one exists; on the first, somebody else's came before."""
     if sms.reached >= 2:
-        return sms if sms.state in FINAL else _submitted(sms, given, now, timing)
+        return sms if sms.state in FINAL else _news_pending(sms, given, now, timing)
     return _news_end(sms, replace(given, kind=Kind.NEWS_FAILED), now, timing)
 
 
@@ -389,6 +388,8 @@ def _resend(sms: Sms, now: int) -> Sms:
 
 def _submitted_no_such(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """The silent 200: accepted, and yet the vendor has no such message over the settle time."""
+    if sms.rank:
+        return _submitted_waits(sms, given, now, timing)  # it has shown it before: whatever this is, it exists
     since = now if sms.settle_from is None else sms.settle_from
     sms = replace(sms, settle_from=since, no_such=sms.no_such + 1, answered=sms.answered + 1)
     if _settled(sms, now, timing) and sms.no_such >= MIN_NO_SUCH:
@@ -411,7 +412,9 @@ def _submitted_no_poll(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def _held_waits(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    return replace(sms, due_at=now + HELD_POLL_EVERY if given.kind is not Kind.NO_POLL else NEVER)
+    asked_enough = now >= (sms.claimed_at or 0) + timing.give_up_after_ms
+    never = given.kind is Kind.NO_POLL or asked_enough
+    return replace(sms, due_at=NEVER if never else now + HELD_POLL_EVERY)
 
 
 def _settled(sms: Sms, now: int, timing: Timing) -> bool:

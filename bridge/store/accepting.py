@@ -9,7 +9,7 @@ from bridge.sms import HOUR, MINUTE, NEVER, Sms, State
 from bridge.store import keys, outbox
 from bridge.store.changing import save
 from bridge.store.database import Tx
-from bridge.store.rows import mail_of, sms_values
+from bridge.store.rows import mail_of, sms_values, with_id
 from bridge.store.rows import mail_values as values_of_mail
 from bridge.store.terms import Terms
 from bridge.store.values import Accepted
@@ -88,7 +88,7 @@ def _insert(tx: Tx, terms: Terms, mail: NewMail, mail_id: str, new: NewSms) -> S
     now = tx.now
     sms = Sms(
         id=0,
-        message_id=keys.message_id(terms.settings.message_prefix),
+        message_id=keys.message_id(terms.settings.message_prefix, now),
         mail_id=mail_id,
         number=new.number,
         text=new.text,
@@ -97,7 +97,7 @@ def _insert(tx: Tx, terms: Terms, mail: NewMail, mail_id: str, new: NewSms) -> S
         account=new.account,
         mode=new.mode,
         on_unknown=new.on_unknown,
-        reply_key=keys.key(),
+        reply_key=keys.key(now),
         state=State.REFUSED if new.refused else State.QUEUED,
         created_at=now,
         updated_at=now,
@@ -107,11 +107,10 @@ def _insert(tx: Tx, terms: Terms, mail: NewMail, mail_id: str, new: NewSms) -> S
         result=new.refused,
         resubmit_of=new.resubmit_of,
     )
-    row = tx.one(
-        "insert_sms", sender=mail.sender, recipient=new.recipient, tail=new.number[::-1], **sms_values(sms)
-    )
+    tail = new.number[::-1]
+    row = tx.one("insert_sms", sender=mail.sender, recipient=new.recipient, tail=tail, **sms_values(sms))
     assert row is not None
-    return replace(sms, id=row[0])
+    return with_id(sms, row[0])
 
 
 def _tell_refused(tx: Tx, terms: Terms, mail_id: str, refused: tuple[Sms, ...]) -> None:

@@ -4,35 +4,36 @@ import secrets
 from hashlib import blake2b
 from typing import Final
 
-_UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_LOWER: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
-_READABLE: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: told by telephone
+_UPPER: Final = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32 of them: each byte gives one, all as likely
+_LOWER: Final = _UPPER.lower()
+_TO_UPPER: Final = bytes(_UPPER[byte & 31] for byte in range(256))
+_TO_LOWER: Final = bytes(_LOWER[byte & 31] for byte in range(256))
 MAX_MESSAGE_ID: Final = 40  # vendor: at most 40 letters and digits
-RANDOM_PART: Final = 20  # of 36 signs: 103 bits
-KEY_LENGTH: Final = 20
-_TIME_SIGNS: Final = 9  # of 32 signs: 45 bits of milliseconds, until the year 3084
-_MAIL_RANDOM: Final = 5
+RANDOM_PART: Final = 20  # of 32 signs: 100 bits, not to be guessed
+_MAIL_RANDOM: Final = 4  # told to nobody but its sender; it only has to be another one
 
 
-def message_id(prefix: str) -> str:
+# Names begin with their time: so a new row goes to the end of its index, at a million rows as at the first.
+
+
+def message_id(prefix: str, now: int) -> str:
     """Return a new MessageID: ``prefix`` and upper-case letters and digits, not to be guessed."""
-    return (prefix + _random(_UPPER, RANDOM_PART))[:MAX_MESSAGE_ID]
+    return f"{prefix}{now:011X}{_random(_TO_UPPER, RANDOM_PART)}"[:MAX_MESSAGE_ID]
 
 
-def key() -> str:
+def key(now: int) -> str:
     """Return a new key for ``reply+<key>@`` or ``bounce+<key>@``: lower case, as mail servers may make it."""
-    return _random(_LOWER, KEY_LENGTH)
+    return f"{now:011x}{_random(_TO_LOWER, RANDOM_PART)}"
 
 
 def mail_id(now: int) -> str:
     """Return a new id of a mail, short and in the order of time."""
-    signs = "".join(_READABLE[(now >> shift) & 31] for shift in range(5 * (_TIME_SIGNS - 1), -1, -5))
-    return signs + _random(_READABLE, _MAIL_RANDOM)
+    return f"{now:011x}{_random(_TO_LOWER, _MAIL_RANDOM)}"
 
 
-def header_message_id(domain: str) -> str:
+def header_message_id(domain: str, now: int) -> str:
     """Return a new Message-ID for a mail of ours."""
-    return f"<{_random(_LOWER, KEY_LENGTH)}@{domain}>"
+    return f"<{key(now)}@{domain}>"
 
 
 def fingerprint(*parts: str | int | None) -> bytes:
@@ -45,11 +46,5 @@ def fingerprint(*parts: str | int | None) -> bytes:
     return digest.digest()
 
 
-def _random(signs: str, length: int) -> str:
-    """Return ``length`` of ``signs``, each as likely: the digits of one big random number."""
-    number = secrets.randbelow(len(signs) ** length)
-    drawn = []
-    for _ in range(length):
-        number, place = divmod(number, len(signs))
-        drawn.append(signs[place])
-    return "".join(drawn)
+def _random(signs: bytes, length: int) -> str:
+    return secrets.token_bytes(length).translate(signs).decode("ascii")

@@ -75,7 +75,8 @@ def insert(
         vendor_at=event.vendor_at,
         credit_hold=int(event.credit_hold),
         raw=event.raw[:MAX_RAW],
-        mark=mark,
+        mark=None if event.source == "mail" else mark,
+        mail_mark=mark if event.source == "mail" else None,
         ways=ways,
         kept_until=kept_until,
     )

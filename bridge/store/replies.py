@@ -32,7 +32,8 @@ def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     if event.received_id and tx.run("reply_again", received_id=event.received_id):
         return "known"
     mark = _mark(event)
-    if mark is not None and tx.run("event_again", mark=mark):
+    again = "mail_again" if event.source == "mail" else "event_again"
+    if mark is not None and tx.run(again, mark=mark):
         return "known"
     twin = _twin(tx, event)
     if twin is not None:
@@ -134,7 +135,8 @@ def _meet(tx: Tx, event: Event, twin: StoredEvent, mark: bytes | None) -> None:
         id=twin.id,
         way=_way(event),
         received_id=event.received_id,
-        mark=mark,
+        mark=None if mail else mark,
+        mail_mark=mark if mail else None,
         text=twin.text if mail else event.text,
         vendor_at=twin.vendor_at if mail else event.vendor_at,
     )

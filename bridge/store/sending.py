@@ -61,27 +61,22 @@ def _due(tx: Tx, turns: Turns, account: str, limit: int) -> list[Sms]:
     """Return up to ``limit`` that are due, one sender after the other from where we left off."""
     begin = last = turns.sender.get(account, "")
     wrapped = False
+    found: list[Sms] = []
     for _ in range(MAX_ROUNDS):
         senders = [s for (s,) in tx.all("senders_waiting", account=account, last=last, limit=MAX_SENDERS)]
-        if wrapped:
-            senders = [sender for sender in senders if sender <= begin]
-        found: list[Sms] = []
-        each = math.ceil(limit / len(senders)) if senders else 0
-        for sender in senders:
-            rows = tx.all(
-                "claimable", account=account, sender=sender, now=tx.now, limit=min(each, limit - len(found))
-            )
-            found += map(sms_of, rows)
-            last = turns.sender[account] = sender
+        here = [sender for sender in senders if sender <= begin] if wrapped else senders
+        each = math.ceil((limit - len(found)) / len(here)) if here else 0
+        for sender in here:
+            share = min(each, limit - len(found))
+            found += map(sms_of, tx.all("claimable", account=account, sender=sender, now=tx.now, limit=share))
+            turns.sender[account] = sender
             if len(found) >= limit:
-                break
-        if found:
-            return found
-        if not senders:
-            if wrapped:
-                break
-            last, wrapped = "", True
-    return []
+                return found
+        if wrapped and len(here) < MAX_SENDERS:
+            break
+        wrapped = wrapped or len(senders) < MAX_SENDERS
+        last = senders[-1] if len(senders) == MAX_SENDERS else ""
+    return found
 
 
 def finish(

@@ -135,12 +135,14 @@ CREATE TABLE event (
     vendor_at INTEGER,
     credit_hold INTEGER NOT NULL,
     raw TEXT NOT NULL,
-    fingerprint BLOB UNIQUE,
+    fingerprint BLOB UNIQUE,           -- of what came by webhook or poll
+    mail_mark BLOB,                    -- of the vendor's mail that told the same
     times INTEGER NOT NULL,
     ways TEXT NOT NULL,                -- how a reply has come so far: r with ReceivedID, p without, m as mail
     kept_until INTEGER                 -- set while it matches none of ours
 );
 CREATE UNIQUE INDEX event_received ON event (received_id) WHERE received_id IS NOT NULL;
+CREATE UNIQUE INDEX event_mailed ON event (mail_mark) WHERE mail_mark IS NOT NULL;
 CREATE INDEX event_by_sms ON event (sms_id, id);
 CREATE INDEX event_by_phone ON event (phone, at) WHERE type <> 'status';
 CREATE INDEX event_kept ON event (kept_until) WHERE kept_until IS NOT NULL;

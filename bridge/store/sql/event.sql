@@ -2,12 +2,15 @@
 
 -- name: insert_event
 INSERT INTO event (at, sms_id, source, type, news, result, text, phone, message_id, job, received_id, price,
-                   vendor_at, credit_hold, raw, fingerprint, times, ways, kept_until)
+                   vendor_at, credit_hold, raw, fingerprint, mail_mark, times, ways, kept_until)
 VALUES (:at, :sms_id, :source, :type, :news, :result, :text, :phone, :message_id, :job, :received_id, :price,
-        :vendor_at, :credit_hold, :raw, :mark, 1, :ways, :kept_until);
+        :vendor_at, :credit_hold, :raw, :mark, :mail_mark, 1, :ways, :kept_until);
 
 -- name: event_again
 UPDATE event SET times = times + 1 WHERE fingerprint = :mark;
+
+-- name: mail_again
+UPDATE event SET times = times + 1 WHERE mail_mark = :mark;
 
 -- name: reply_again
 UPDATE event SET times = times + 1 WHERE received_id = :received_id;
@@ -18,7 +21,7 @@ WHERE e.type <> 'status' AND e.phone = :phone AND e.at >= :since ORDER BY e.at D
 
 -- name: answer_meets
 UPDATE event SET ways = ways || :way, times = times + 1, received_id = coalesce(received_id, :received_id),
-    fingerprint = coalesce(fingerprint, :mark), text = :text, vendor_at = coalesce(vendor_at, :vendor_at)
+    fingerprint = coalesce(fingerprint, :mark), mail_mark = coalesce(mail_mark, :mail_mark), text = :text, vendor_at = coalesce(vendor_at, :vendor_at)
 WHERE id = :id;
 
 -- name: event_found
