@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_S: Final = 30.0
 COMMAND_S: Final = 60.0  # RFC 5321, 4.5.3.2 allows minutes; a queue that waits is better than one that hangs
-WHOLE_S: Final = 120.0  # one hand-over with everything; twice that, a wait for a slot, is below the row's lease
+WHOLE_S: Final = 120.0  # one hand-over with everything; with a wait for a slot still below the row's lease
 IDLE_S: Final = 20.0  # servers close idle sessions soon after
 MAILS_PER_CONNECTION: Final = 100
 
