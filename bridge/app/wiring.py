@@ -102,10 +102,9 @@ def reporter_of(config: Config, store: Store) -> tuple[Reporter, MailOut | None]
     smarthost, dkim = config.outbox.smarthost, config.outbox.dkim
     mail_out = None
     if smarthost is not None:
-        tls = "implicit" if smarthost.tls == "implicit" else "required" if smarthost.user else "offered"
         password = smarthost.password.get_secret_value() if smarthost.password else ""
         mail_out = MailOut(
-            Smarthost(smarthost.host, smarthost.port, tls, smarthost.user or "", password),  # type: ignore[arg-type]
+            Smarthost(smarthost.host, smarthost.port, smarthost.tls, smarthost.user or "", password),
             hello=socket.gethostname(),
         )
     signer = Signer(dkim.domain, dkim.selector, dkim.key_pem) if dkim else None

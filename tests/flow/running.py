@@ -117,7 +117,7 @@ class Mail:
 
     @property
     def parsed(self) -> EmailMessage:
-        return cast(EmailMessage, message_from_bytes(self.raw, policy=policy.default))
+        return message_from_bytes(self.raw, policy=policy.default)
 
     @property
     def text(self) -> str:
