@@ -132,7 +132,8 @@ class Skimmer:
             self._open(kind.parameters.get("boundary", ""))
             return
         place = fields.disposition(found.first("content-disposition")).kind
-        self._dropping = place == "attachment" or (kind.main in _OPAQUE and kind.kind != _MARKUP)
+        opaque = place == "attachment" or (kind.main in _OPAQUE and kind.kind != _MARKUP)
+        self._dropping = opaque and bool(blank)  # what follows a header without blank line is looked at
 
     def _open(self, boundary: str) -> None:
         octets = boundary.rstrip().encode("utf-8", "replace")[:_MAX_BOUNDARY]
@@ -178,8 +179,8 @@ class Skimmer:
         if end and self._boundary(data[position:end]) is not None:
             return self._cross(data[position:end], position)
         self._line_start = False
-        self._take(data[position : position + 2])
-        return min(position + 2, len(data))
+        self._take(data[position : position + 1])
+        return position + 1
 
     def _boundary(self, line: bytes) -> tuple[int, bool] | None:
         """The level whose boundary ``line`` is, and whether it closes it."""
@@ -188,7 +189,7 @@ class Skimmer:
         for index, level in enumerate(self._levels):
             if bare == level.line:
                 return index, False
-            if bare == level.line + b"--" and level.opened:
+            if bare == level.line + b"--":
                 return index, True
         return None
 
@@ -199,13 +200,14 @@ class Skimmer:
         index, closes = met
         self._keep(line)
         self._line_start = True
+        opened = self._levels[index].opened
         self._close_levels(index if closes else index + 1)
         self._parts += 1
         if self._parts > _MAX_PARTS:
             self._levels.clear()
             self._head, self._dropping, self.cut = None, True, True
-        elif closes:
-            self._head, self._dropping = None, True
+        elif closes:  # closed before any part: then all of it is text to a reader
+            self._head, self._dropping = None, opened
         else:
             self._levels[index].opened = True
             self._head, self._head_size = [], 0
