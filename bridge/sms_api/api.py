@@ -15,10 +15,10 @@ from bridge.sms import Input, Kind, Sms
 from bridge.sms_api import polling, sending
 from bridge.sms_api.reasons import Scrubber
 from bridge.sms_api.values import Credentials, Listed, Outcome, Polled
-from bridge.sms_api.wire import CONNECTIONS, Answer, NotSent, Unclear, Wire
+from bridge.sms_api.wire import Answer, NotSent, Unclear, Wire
 
-SEND_CLIENTS: Final = 8
-POLL_CLIENTS: Final = 2
+SEND_CONNECTIONS: Final = 40
+POLL_CONNECTIONS: Final = 10
 POLL_DEADLINE_S: Final = 20.0
 MAX_ANSWER: Final = 64 * 1024
 MAX_LIST: Final = 2 * 1024 * 1024  # a page of 100 received SMS of ten segments each, escaped
@@ -60,8 +60,8 @@ class SmsApi:
         )
         tls = tls or ssl.create_default_context()
         self.send_timeout_ms = send_timeout_ms
-        self._sends = Wire(SEND_CLIENTS, send_timeout_ms / 1_000, tls, transport)
-        self._polls = Wire(POLL_CLIENTS, min(POLL_DEADLINE_S, send_timeout_ms / 1_000), tls, transport)
+        self._sends = Wire(SEND_CONNECTIONS, send_timeout_ms / 1_000, tls, transport)
+        self._polls = Wire(POLL_CONNECTIONS, min(POLL_DEADLINE_S, send_timeout_ms / 1_000), tls, transport)
 
     @property
     def accounts_with_polls(self) -> frozenset[str]:
@@ -71,12 +71,12 @@ class SmsApi:
     @property
     def concurrency(self) -> int:
         """How many sends have a connection each; more at once would only wait for one."""
-        return SEND_CLIENTS * CONNECTIONS
+        return SEND_CONNECTIONS
 
     @property
     def poll_concurrency(self) -> int:
         """How many polls have a connection each."""
-        return POLL_CLIENTS * CONNECTIONS
+        return POLL_CONNECTIONS
 
     async def send(self, sms: Sms, reply_to: str | None = None) -> Outcome:
         """Send one SMS and return what came of it. Once begun it ends by itself, cancelled caller or not."""

@@ -395,3 +395,15 @@ async def test_two_hundred_events_in_one_body_are_all_stored(calling: Calling, s
     assert len(json.dumps(replies)) < 64 * 1024
     assert await post(calling(), replies) == 200
     assert await events_of(store, sms) == 150
+
+
+async def test_a_body_that_never_ends_is_408(
+    calling: Calling, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.event_in.app.BODY_S", 0.1)
+
+    async def drip() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    assert (await calling().post(PATH, content=drip())).status_code == 408

@@ -207,7 +207,7 @@ async def test_a_pool_that_gives_no_connection_again_and_again_is_replaced() -> 
         nonlocal made
         made += 1
         return (
-            Broken() if made <= 10 else httpx.MockTransport(lambda request: httpx.Response(200, content=GOOD))
+            Broken() if made <= 50 else httpx.MockTransport(lambda request: httpx.Response(200, content=GOOD))
         )
 
     async with api_to("https://vendor.example", transport=transport) as api:
