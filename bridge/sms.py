@@ -115,7 +115,8 @@ class Sms:
     vendor. ``due_at`` is when the next thing is due: a claim (queued) or a poll (submitted, unknown, held).
     ``settle_from`` is where the settle time began, ``no_such`` how many polls in a row said "no such message"
     since, ``answered`` how many were answered at all. ``rank`` is the highest news applied. ``result`` is the
-    vendor's word or our own reason. ``price`` in ten-thousandths, None until an event tells.
+    vendor's word or our own reason. ``price`` in ten-thousandths, None until an event tells. ``sender`` is the
+    proven one of its mail.
     """
 
     id: int
@@ -149,6 +150,7 @@ class Sms:
     price: int | None = None
     told: str = ""
     resubmit_of: str | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,7 +391,9 @@ def _resend(sms: Sms, now: int) -> Sms:
 def _submitted_no_such(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """The silent 200: accepted, and yet the vendor has no such message over the settle time."""
     if sms.rank:
-        return _submitted_waits(sms, given, now, timing)  # it has shown it before: whatever this is, it exists
+        return _submitted_waits(
+            sms, given, now, timing
+        )  # it has shown it before: whatever this is, it exists
     since = now if sms.settle_from is None else sms.settle_from
     sms = replace(sms, settle_from=since, no_such=sms.no_such + 1, answered=sms.answered + 1)
     if _settled(sms, now, timing) and sms.no_such >= MIN_NO_SUCH:

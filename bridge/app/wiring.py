@@ -82,7 +82,9 @@ def submitter_of(config: Config, store: Store, api: SmsApi) -> Submitter:
 
 
 def _reply_address(config: Config) -> Callable[[Sms], str | None]:
-    """SMSEmailReply: the vendor mails replies to us; on the channel ``vendor`` nobody of ours is told."""
+    """SMSEmailReply: an address of ours, or on the channel ``vendor`` the sender, whom the vendor then mails."""
+    if config.replies_channel == "vendor":
+        return lambda sms: sms.sender if "@" in sms.sender else None
     domain = config.policy.domains[0]
     return lambda sms: f"reply+{sms.reply_key}@{domain}"
 

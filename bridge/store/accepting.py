@@ -106,9 +106,10 @@ def _insert(tx: Tx, terms: Terms, mail: NewMail, mail_id: str, new: NewSms) -> S
         state_since=now,
         result=new.refused,
         resubmit_of=new.resubmit_of,
+        sender=mail.sender,
     )
     tail = new.number[::-1]
-    row = tx.one("insert_sms", sender=mail.sender, recipient=new.recipient, tail=tail, **sms_values(sms))
+    row = tx.one("insert_sms", recipient=new.recipient, tail=tail, **sms_values(sms))
     assert row is not None
     return with_id(sms, row[0])
 

@@ -29,7 +29,7 @@ EVENT_FIELDS: Final = tuple(field.name for field in fields(StoredEvent))
 SMS_FIXED: Final = frozenset(
     (
         *("id", "message_id", "mail_id", "number", "text", "encoding", "segments", "account", "mode"),
-        *("on_unknown", "reply_key", "created_at", "resubmit_of"),
+        *("on_unknown", "reply_key", "created_at", "resubmit_of", "sender"),
     )
 )
 SMS_CHANGING: Final = tuple(name for name in SMS_FIELDS if name not in SMS_FIXED)

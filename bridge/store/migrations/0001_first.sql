@@ -53,8 +53,8 @@ CREATE TABLE sms (
     price INTEGER,
     told TEXT NOT NULL,
     resubmit_of TEXT,
-    -- what only the store needs
     sender TEXT NOT NULL,              -- the mail's: whose turn it is, and for lists
+    -- what only the store needs
     recipient TEXT NOT NULL,           -- what was asked for: an alias, or the number as written
     tail TEXT NOT NULL,                -- the number backwards: found by its last digits
     doubt_at INTEGER                   -- when "we cannot tell yet" is due to be told

@@ -40,10 +40,13 @@ DELETE FROM event WHERE id IN (
 SELECT {event} FROM event e WHERE e.kept_until <= :now ORDER BY e.kept_until LIMIT :limit;
 
 -- name: kept_for
-SELECT {event} FROM vendor_id v JOIN event e ON
-    e.kept_until IS NOT NULL AND (v.kind = 'm' AND lower(e.message_id) = v.value
-                                  OR v.kind = 'j' AND lower(e.job) = v.value)
-WHERE v.sms_id = :sms_id ORDER BY e.id LIMIT 1;
+SELECT {event} FROM event e WHERE e.id IN (
+    SELECT k.id FROM vendor_id v JOIN event k INDEXED BY event_kept_message ON lower(k.message_id) = v.value
+    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND k.kept_until IS NOT NULL
+    UNION
+    SELECT k.id FROM vendor_id v JOIN event k INDEXED BY event_kept_job ON lower(k.job) = v.value
+    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND k.kept_until IS NOT NULL
+) ORDER BY e.id LIMIT 1;
 
 -- name: count_events
 SELECT count(*) FROM (SELECT 1 FROM event WHERE sms_id = :sms_id LIMIT :most);

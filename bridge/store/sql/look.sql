@@ -26,7 +26,7 @@ SELECT {listed} WHERE s.tail = :tail AND {fits} ORDER BY s.id DESC LIMIT :limit;
 SELECT s.id FROM sms s WHERE s.tail = :tail AND s.id < :before ORDER BY s.id DESC LIMIT 1 OFFSET :most;
 
 -- name: list_by_ending
-SELECT {listed} WHERE s.tail >= :tail AND s.tail < :tail_end AND {fits} ORDER BY s.id DESC LIMIT :limit;
+SELECT {listed_by_tail} WHERE s.tail >= :tail AND s.tail < :tail_end AND {fits} ORDER BY s.id DESC LIMIT :limit;
 
 -- name: list_by_mail
 SELECT {listed} WHERE s.mail_id = :mail_id AND {fits} ORDER BY s.id DESC LIMIT :limit;

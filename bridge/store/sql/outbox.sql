@@ -7,7 +7,8 @@ VALUES (:kind, :state, :to, :message_id, :bounce_key, :created_at, :due_at, 0, :
         :sms_id, :mail_id, :group, :brand, '', '', 0, :raw);
 
 -- name: outbox_due
-SELECT {outbox}, o.raw FROM outbox o WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit;
+SELECT {outbox}, o.raw FROM outbox o INDEXED BY outbox_due
+WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit;
 
 -- name: lease_outbox
 UPDATE outbox SET due_at = :until WHERE id = :id;
