@@ -14,6 +14,7 @@ NEWEST: Final = (1 << 63) - 1
 MAX_READ: Final = 20_000  # rows that one page of a filtered list reads: some 50 ms
 MAX_STORY: Final = 500  # lines of each kind
 MAX_DIGITS: Final = 20
+MIN_NATIONAL: Final = 8  # digits that are a number as people write it; fewer are its end
 MIN_ENDING: Final = 4  # digits by which the index of numbers is worth asking
 
 
@@ -68,10 +69,16 @@ def _tail(number: str) -> tuple[str, bool]:
     """Return a number backwards as far as it was typed, and whether that is all of it."""
     typed = number.strip()
     digits = "".join(sign for sign in typed if sign.isascii() and sign.isdigit())[:MAX_DIGITS]
-    whole = digits if typed.startswith("+") else digits[2:] if typed.startswith("00") else ""
+    whole = digits if typed.startswith("+") else _after_zeros(typed, digits)
     if whole:
         return f"+{whole}"[::-1], True
-    return digits.lstrip("0")[::-1], False  # 0421… is +61421… without its country
+    if len(digits) >= MIN_NATIONAL:
+        digits = digits.removeprefix("0")  # 0421… is +61421… without its country
+    return digits[::-1], False
+
+
+def _after_zeros(typed: str, digits: str) -> str:
+    return digits[2:] if typed.startswith("00") and len(digits) > MIN_NATIONAL else ""
 
 
 def _like(text: str) -> str:

@@ -39,12 +39,14 @@ def _columns(alias: str, names: tuple[str, ...]) -> str:
     return ", ".join(f'{alias}."{name}"' for name in names)
 
 
+_LISTED: Final = f"{_columns('s', SMS_FIELDS)}, s.sender, m.subject FROM {{}} JOIN mail m ON m.id = s.mail_id"
 _PARTS: Final = {
     "sms": _columns("s", SMS_FIELDS),
     "mail": _columns("m", MAIL_FIELDS),
     "outbox": _columns("o", OUTBOX_FIELDS),
     "event": _columns("e", EVENT_FIELDS),
-    "listed": f"{_columns('s', SMS_FIELDS)}, s.sender, m.subject FROM sms s JOIN mail m ON m.id = s.mail_id",
+    "listed": _LISTED.format("sms s"),
+    "listed_by_tail": _LISTED.format("sms s INDEXED BY sms_by_tail"),
     "fits": " AND ".join(
         (
             "s.id < :before AND s.id >= :floor",

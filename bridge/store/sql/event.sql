@@ -39,13 +39,14 @@ DELETE FROM event WHERE id IN (
 -- name: kept_too_long
 SELECT {event} FROM event e WHERE e.kept_until <= :now ORDER BY e.kept_until LIMIT :limit;
 
+-- CROSS JOIN: the few ids first, then the index of what is kept.
 -- name: kept_for
 SELECT {event} FROM event e WHERE e.id IN (
-    SELECT k.id FROM vendor_id v JOIN event k INDEXED BY event_kept_message ON lower(k.message_id) = v.value
-    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND k.kept_until IS NOT NULL
+    SELECT k.id FROM vendor_id v CROSS JOIN event k
+    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND lower(k.message_id) = v.value AND k.kept_until IS NOT NULL
     UNION
-    SELECT k.id FROM vendor_id v JOIN event k INDEXED BY event_kept_job ON lower(k.job) = v.value
-    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND k.kept_until IS NOT NULL
+    SELECT k.id FROM vendor_id v CROSS JOIN event k
+    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = v.value AND k.kept_until IS NOT NULL
 ) ORDER BY e.id LIMIT 1;
 
 -- name: count_events
