@@ -13,9 +13,9 @@ from bridge.mail_out import MailOut, Signer, Smarthost
 from bridge.poller import Poller
 from bridge.render import Renderer
 from bridge.reporter import Reporter
-from bridge.sms import Sms, Timing
+from bridge.sms import Sms
 from bridge.sms_api import Credentials, SmsApi
-from bridge.store import Store, StoreSettings, open_store
+from bridge.store import Store
 from bridge.submit import Submitter
 from bridge.web import DeskSettings
 
@@ -25,29 +25,6 @@ Ready = Callable[[], Awaitable[str]]
 def instance_of(config: Config) -> str:
     """Return the mark of our own mails: any mark is refused as a loop, so the domain says enough."""
     return config.policy.domains[0]
-
-
-async def open_store_of(config: Config) -> Store:
-    """Open the configured database, upgraded to this version. Raises `StoreError`."""
-    vendor, policy = config.vendor, config.policy
-    return await open_store(
-        config.database_path,
-        timing=Timing(
-            settle_ms=vendor.settle_ms,
-            status_after_ms=vendor.status_after_ms,
-            give_up_after_ms=vendor.give_up_after_ms,
-            expire_after_ms=policy.expire_after_ms,
-        ),
-        settings=StoreSettings(
-            domain=policy.domains[0],
-            message_prefix=policy.message_prefix,
-            admin=config.admin,
-            inbound_to=config.inbound_to,
-            replies_channel=config.replies_channel,
-            duplicates_window_ms=policy.duplicates_window_ms,
-            accounts_with_polls=frozenset(key for key, one in vendor.accounts.items() if one.auth_token),
-        ),
-    )
 
 
 def api_of(config: Config) -> SmsApi:

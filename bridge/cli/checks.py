@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from bridge.cli.output import clean
 from bridge.cli.setting import config_path, configured
 from bridge.config import check, json_schema
 from bridge.store import migrate as migrate_store
@@ -15,14 +16,13 @@ _EX_CONFIG = 78
 
 def check_config(options: Namespace) -> int:
     """Print every mistake and warning; 78 when there is a mistake."""
-    options.config = options.file
-    path = config_path(options)
+    path = Path(options.file) if options.file else config_path(options)
     problems = check(path, os.environ)
     for problem in problems:
         print(problem, file=sys.stderr)
     if any(problem.severity == "error" for problem in problems):
         return _EX_CONFIG
-    print(f"{path}: ok")
+    print(f"{clean(str(path))}: ok")
     return 0
 
 
@@ -34,7 +34,8 @@ def schema(options: Namespace) -> int:
 
 def migrate(options: Namespace) -> int:
     """Bring the database up to this version."""
-    config = configured(options)
-    before, after = migrate_store(Path(config.database_path))
-    print(f"{config.database_path}: version {after}" + ("" if before == after else f", was {before}"))
+    path = configured(options).database_path
+    before, after = migrate_store(Path(path))
+    did = "made new" if not before else "up to date already" if before == after else f"was {before}"
+    print(f"{clean(path)}: schema {after}, {did}")
     return 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from bridge import log, simulator
-from bridge.app import Ports, run_service
+from bridge.app.service import Ports, run_service
 from bridge.app.files import config_folder
 from bridge.app.parts import ALL
 from bridge.config import load

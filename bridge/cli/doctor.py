@@ -18,7 +18,8 @@ import dns.resolver
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from bridge.app.wiring import api_of, open_store_of
+from bridge.app.database import open_store_of
+from bridge.app.wiring import api_of
 from bridge.cli.output import as_json
 from bridge.cli.setting import configured
 from bridge.config import Config, Smarthost

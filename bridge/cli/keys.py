@@ -7,17 +7,14 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from argon2 import PasswordHasher
-
 from bridge.cli.output import fail
-from bridge.cli.setting import configured
-from bridge.config import users
-from bridge.errors import ConfigError
-from bridge.mail_out import keygen, zone_text
+from bridge.cli.setting import config_path
+from bridge.config import load_users, remove_user, set_user, smtp_users_path, user_name
+from bridge.errors import BridgeError
 
-# OWASP's first choice for argon2id: 19 MiB, two passes. About 26 ms.
-HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _SHORTEST: Final = 10
+_LONGEST: Final = 1_024  # octets: what the SMTP server takes at AUTH
+_LATER: Final = "a running service learns it at its next start"
 
 
 def user_add(options: Namespace) -> int:
@@ -32,58 +29,91 @@ def user_passwd(options: Namespace) -> int:
 
 def user_remove(options: Namespace) -> int:
     """Remove an SMTP user."""
-    path = _file(options)
-    if options.name.lower() not in users.load_users(path):
-        return fail(f"there is no user {options.name} in {path}")
-    users.remove_user(path, options.name)
-    print(f"removed {options.name.lower()}")
+    path, name = smtp_users_path(config_path(options)), user_name(options.name)
+    if not remove_user(path, name):
+        return fail(f"there is no user {name} in {path}")
+    print(f"removed {name}; {_LATER}")
     return 0
 
 
 def _set(options: Namespace, *, new: bool) -> int:
-    path = _file(options)
-    known = options.name.lower() in (users.load_users(path) if path.exists() else {})
+    path, name = smtp_users_path(config_path(options)), user_name(options.name)
+    known = name in load_users(path)
     if known and new:
-        return fail(
-            f"{options.name} is there already; `smsbridge user passwd --smtp {options.name}` changes it"
-        )
+        return fail(f"{name} is there already; `smsbridge user passwd --smtp {name}` changes the password")
     if not known and not new:
-        return fail(f"there is no user {options.name} in {path}")
-    password = _asked()
-    if len(password) < _SHORTEST:
-        return fail(f"the password is too short: {_SHORTEST} characters at least")
-    users.set_user(path, options.name, HASHER.hash(password))
-    print(f"{'added' if new else 'changed'} {options.name.lower()}")
+        return fail(f"there is no user {name} in {path}; `smsbridge user add --smtp {name}` adds it")
+    set_user(path, name, _hash(_asked()))
+    print(f"{'added' if new else 'changed'} {name}; {_LATER}")
     return 0
 
 
-def _file(options: Namespace) -> Path:
-    path = configured(options).smtp.users
-    if path is None:
-        raise ConfigError("smtp.users is not set: name the file that holds the SMTP users")
-    return Path(path)
+def _hash(password: str) -> str:
+    """OWASP's first choice for argon2id: 19 MiB, two passes. About 26 ms."""
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(password)
 
 
 def _asked() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != first:
-        raise ConfigError("the two passwords differ")
+    """Return the password from the terminal, asked twice, or from the first line of standard input."""
+    password = _typed() if sys.stdin.isatty() else _piped()
+    if len(password) < _SHORTEST:
+        raise BridgeError(f"the password is too short: {_SHORTEST} characters at least")
+    if len(password.encode()) > _LONGEST:
+        raise BridgeError(f"the password is too long: {_LONGEST} bytes at most")
+    return password
+
+
+def _typed() -> str:
+    try:
+        first = getpass.getpass("Password: ")
+        second = getpass.getpass("Again: ")
+    except (EOFError, UnicodeDecodeError):
+        raise BridgeError("no password was given") from None
+    if first != second:
+        raise BridgeError("the two passwords differ")
     return first
 
 
+def _piped() -> str:
+    try:
+        return sys.stdin.buffer.readline(_LONGEST + 3).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BridgeError("the password is not UTF-8") from None
+
+
 def dkim_keygen(options: Namespace) -> int:
-    """Write a new private key and print the DNS record that goes with it."""
+    """Write a new private key, and print the DNS record and the setting that go with it."""
+    from bridge.mail_out import Signer, keygen, zone_text
+
     private, record = keygen()
     try:
-        handle = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        signer = Signer(options.domain, options.selector, private.encode())
+    except ValueError as fault:
+        return fail(str(fault))
+    try:
+        _write_new(Path(options.out), private.encode())
     except FileExistsError:
         return fail(f"{options.out} is there already: a key is never overwritten")
-    except OSError as fault:
-        return fail(f"cannot write {options.out}: {fault.strerror}")
-    with os.fdopen(handle, "wb") as file:
-        file.write(private.encode())
-    print(f"# key written to {options.out}; publish this TXT record:")
-    print(f"{options.selector}._domainkey.{options.domain}.  IN TXT  {zone_text(record)}")
+    print(f"; {options.out} holds the private key: the service must be able to read it, nobody else.")
+    print("; Publish this TXT record:")
+    print(f"{signer.record_name()}. IN TXT {zone_text(record)}")
+    print("; and name the key under outbox: in the configuration:")
+    print(
+        f"; dkim: {{domain: {signer.domain}, selector: {signer.selector}, key: {Path(options.out).resolve()}}}"
+    )
     return 0
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

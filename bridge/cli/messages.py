@@ -1,21 +1,21 @@
 """``smsbridge messages …``, ``send`` and ``resume``: what an operator sees and does, beside a running service."""
 
 import asyncio
-import datetime
 import getpass
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
 
-from bridge.cli.output import as_json, as_table, clean, fail
-from bridge.cli.setting import opened
+from bridge.cli.output import as_json, fail, shorter
+from bridge.cli.setting import configured, opened
+from bridge.cli.story import line_object, object_of, print_lines, print_story, story_object
 from bridge.config import Config
-from bridge.decide import Refuse, by_hand
+from bridge.decide import Accept, Refuse, by_hand
+from bridge.phone import display
 from bridge.sms import Sms, State
 from bridge.store import SmsFilter, SmsLine, SmsStory, Store
 
-_COLUMNS = ("created_at", "state", "number", "sender", "segments", "message_id", "text")
+_PAGE: Final = 500  # rows read at once
 
 
 def rows(options: Namespace) -> int:
@@ -28,14 +28,28 @@ def rows(options: Namespace) -> int:
     )
 
     async def work(config: Config, store: Store) -> int:
-        found = await store.list_sms(wanted, None, options.limit)
+        found = _found(store, wanted, options.limit)
         if options.json:
-            as_json(_line(row) for row in found)
+            async for line in found:
+                as_json([line_object(line)])
         else:
-            as_table((_line(row) for row in found), _COLUMNS, "no messages")
+            print_lines([line async for line in found], config.timezone)
         return 0
 
     return _with_store(options, work)
+
+
+async def _found(store: Store, wanted: SmsFilter, limit: int) -> AsyncIterator[SmsLine]:
+    """Page on until there are ``limit`` rows or no more: one page of a search may hold few, or none."""
+    before: int | None = None
+    while limit > 0:
+        page = await store.list_sms(wanted, before, min(limit, _PAGE))
+        for line in page:
+            yield line
+        limit -= len(page)
+        if page.older is None:
+            return
+        before = page.older
 
 
 def show(options: Namespace) -> int:
@@ -44,11 +58,11 @@ def show(options: Namespace) -> int:
     async def work(config: Config, store: Store) -> int:
         story = await store.show(options.id)
         if story is None:
-            return fail(f"there is no message {options.id}")
+            return _no_such(options)
         if options.json:
-            as_json([_story(story)])
+            as_json([story_object(story)])
         else:
-            _print_story(story)
+            print_story(story, config.timezone)
         return 0
 
     return _with_store(options, work)
@@ -66,20 +80,22 @@ def forward(options: Namespace) -> int:
 
 def release(options: Namespace) -> int:
     """Send a held message."""
-    return _act(options, lambda store: store.release(options.id, _who()), {State.QUEUED}, "is not held")
+    return _act(options, Store.release, State.QUEUED, "only a held message can be released")
 
 
 def cancel(options: Namespace) -> int:
     """Never send a message that waits."""
-    words = "is under way or ended: it cannot be cancelled"
-    return _act(options, lambda store: store.cancel(options.id, _who()), {State.CANCELLED}, words)
+    words = "only a queued, held or unknown message can be cancelled"
+    return _act(options, Store.cancel, State.CANCELLED, words)
 
 
 def send(options: Namespace) -> int:
     """Send one SMS by hand."""
 
     async def work(config: Config, store: Store) -> int:
-        return await _accepted(store, by_hand(config.policy, options.number, options.text), options)
+        if not options.text.strip():
+            return fail("the text is empty")
+        return await _queue(store, by_hand(config.policy, options.number, options.text), options)
 
     return _with_store(options, work)
 
@@ -102,17 +118,22 @@ Work = Callable[[Config, Store], Awaitable[int]]
 
 def _with_store(options: Namespace, work: Work) -> int:
     async def run() -> int:
-        async with opened(options) as (config, store):
+        config = configured(options)
+        async with opened(config) as store:
             return await work(config, store)
 
     return asyncio.run(run())
+
+
+def _no_such(options: Namespace) -> int:
+    return fail(f"there is no message {shorter(options.id)}; `smsbridge messages list` shows the newest")
 
 
 def _again(options: Namespace, number_of: Callable[[Sms], str]) -> int:
     async def work(config: Config, store: Store) -> int:
         story = await store.show(options.id)
         if story is None:
-            return fail(f"there is no message {options.id}")
+            return _no_such(options)
         decision = by_hand(
             config.policy,
             number_of(story.sms),
@@ -122,7 +143,7 @@ def _again(options: Namespace, number_of: Callable[[Sms], str]) -> int:
             subject=story.mail.subject,
             references=_thread(story),
         )
-        return await _accepted(store, decision, options)
+        return await _queue(store, decision, options)
 
     return _with_store(options, work)
 
@@ -132,35 +153,43 @@ def _thread(story: SmsStory) -> tuple[str, ...]:
     return (*story.mail.references, own) if own else story.mail.references
 
 
-async def _accepted(store: Store, decision: Any, options: Namespace) -> int:
+async def _queue(store: Store, decision: Accept | Refuse, options: Namespace) -> int:
+    """Store what policy lets through, and tell what was queued and what was not."""
     if isinstance(decision, Refuse):
         return fail(decision.text)
     accepted = await store.accept(decision)
+    refused = [sms for sms in decision.sms if sms.refused]
     if options.json:
-        as_json(
-            {"message_id": sms.message_id, "number": sms.number, "state": sms.state}
-            for sms in accepted.queued
-        )
-    else:
-        for sms in accepted.queued:
-            print(f"queued {sms.message_id} to {sms.number}, segments: {sms.segments}")
-    return 0 if accepted.queued else fail("nothing was queued")
+        as_json(object_of(sms, decision.mail.sender) for sms in accepted.queued)
+        as_json(_refused(sms.number, sms.refused) for sms in refused)
+        return 0
+    for sms in accepted.queued:
+        parts = f"{sms.segments} segment{'' if sms.segments == 1 else 's'}"
+        print(f"queued {sms.id}, {sms.message_id}, to {display(sms.number)}, {parts}: {shorter(sms.text)}")
+    for one in refused:
+        print(f"refused {display(one.number)}: {one.refused}")
+    return 0
+
+
+def _refused(number: str, why: str) -> dict[str, Any]:
+    return {"number": number, "state": str(State.REFUSED), "result": why}
 
 
 def _act(
-    options: Namespace, verb: Callable[[Store], Awaitable[Sms | None]], wanted: set[State], words: str
+    options: Namespace, verb: Callable[[Store, str, str], Awaitable[Sms | None]], wanted: State, else_say: str
 ) -> int:
     async def work(config: Config, store: Store) -> int:
-        before = await store.show(options.id)
-        if before is None:
-            return fail(f"there is no message {options.id}")
-        after = await verb(store)
-        if after is None or after.state not in wanted or before.sms.state is after.state:
-            return fail(f"{options.id} {words} (state: {before.sms.state})")
+        story = await store.show(options.id)
+        if story is None:
+            return _no_such(options)
+        before = story.sms.state
+        sms = await verb(store, story.sms.message_id, _who())
+        if sms is None or sms.state is not wanted or before is wanted:
+            return fail(f"message {story.sms.id} is {before}: {else_say}")
         if options.json:
-            as_json([_sms(after)])
+            as_json([object_of(sms, story.mail.sender)])
         else:
-            print(f"{after.message_id} is {after.state}")
+            print(f"message {sms.id} to {display(sms.number)} was {before} and is {sms.state}")
         return 0
 
     return _with_store(options, work)
@@ -171,96 +200,3 @@ def _who() -> str:
         return f"command line, {getpass.getuser()}"
     except (OSError, KeyError):
         return "command line"
-
-
-# --- as objects ---
-
-
-def _line(row: SmsLine) -> dict[str, Any]:
-    return {**_sms(row.sms), "sender": row.sender, "subject": row.subject}
-
-
-def _sms(sms: Sms) -> dict[str, Any]:
-    return {
-        "id": sms.id,
-        "message_id": sms.message_id,
-        "mail_id": sms.mail_id,
-        "number": sms.number,
-        "state": str(sms.state),
-        "text": sms.text,
-        "encoding": sms.encoding,
-        "segments": sms.segments,
-        "account": sms.account,
-        "mode": sms.mode,
-        "attempts": sms.attempts,
-        "created_at": _iso(sms.created_at),
-        "updated_at": _iso(sms.updated_at),
-        "expires_at": _iso(sms.expires_at),
-        "price": None if sms.price is None else sms.price / 10_000,
-        "result": sms.result,
-        "resubmit_of": sms.resubmit_of,
-    }
-
-
-def _story(story: SmsStory) -> dict[str, Any]:
-    return {
-        **_sms(story.sms),
-        "sender": story.mail.sender,
-        "proof": story.mail.proof,
-        "client": story.mail.client,
-        "subject": story.mail.subject,
-        "cut": list(story.mail.cut),
-        "history": [{**asdict(line), "at": _iso(line.at)} for line in story.history],
-        "events": [{**asdict(event), "at": _iso(event.at)} for event in story.events],
-        "mails": [
-            {
-                "id": mail.id,
-                "kind": str(mail.kind),
-                "state": str(mail.state),
-                "to": mail.to,
-                "subject": mail.subject,
-                "at": _iso(mail.created_at),
-            }
-            for mail in story.outbox
-        ],
-    }
-
-
-def _print_story(story: SmsStory) -> None:
-    told = _story(story)
-    for name in (
-        "message_id",
-        "state",
-        "number",
-        "sender",
-        "proof",
-        "client",
-        "subject",
-        "segments",
-        "encoding",
-    ):
-        print(f"{name.replace('_', ' '):12} {clean(str(told[name]))}")
-    for name in ("account", "mode", "attempts", "created_at", "expires_at", "result", "price", "resubmit_of"):
-        if told[name] not in (None, ""):
-            print(f"{name.replace('_', ' '):12} {clean(str(told[name]))}")
-    if story.mail.cut:
-        print(f"{'cut':12} {', '.join(story.mail.cut)}")
-    print(f"\n{_indented(story.sms.text)}\n")
-    for line in told["history"]:
-        print(f"{line['at']}  {line['state']:11} {clean(line['note'])}")
-    for event in told["events"]:
-        print(
-            f"{event['at']}  {event['source']:11} {event['type']}: {clean(event['text'] or event['result'])}"
-        )
-    for mail in told["mails"]:
-        print(f"{mail['at']}  mail {mail['state']:6} {mail['kind']} to {mail['to']}")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {clean(line)}" for line in text.splitlines())
-
-
-def _iso(at: int | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,20 +1,31 @@
-"""How the command line prints: one JSON object a line for machines, aligned columns for people."""
+"""How the command line prints: one JSON object a line for machines, aligned columns for people.
 
+Whatever a mail or a phone said is shown without what could steer a terminal or turn its direction.
+"""
+
+import datetime
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 _WIDEST: Final = 60  # characters of one column; longer values end in an ellipsis
-_UNSEEN: Final = dict.fromkeys(
-    (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+
+# Control characters of both sets, lone surrogates, line and paragraph ends, direction marks, interlinear and
+# invisible tags. Joiners stay: emoji and scripts need them.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
 )
 
 
 def as_json(objects: Iterable[Mapping[str, Any]]) -> None:
     """Print each object on a line of its own."""
+    plain = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
     for one in objects:
-        print(json.dumps(one, ensure_ascii=False, default=str))
+        line = json.dumps(one, ensure_ascii=plain, default=str)
+        print(_UNSEEN.sub(lambda found: json.dumps(found.group())[1:-1], line))
 
 
 def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
@@ -30,15 +41,38 @@ def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: s
 
 def clean(text: str) -> str:
     """Return ``text`` without what could steer a terminal or turn its direction."""
-    return text.translate(_UNSEEN)
+    return _UNSEEN.sub("\ufffd", text)
 
 
-def _cell(value: object) -> str:
-    text = "" if value is None else clean(str(value).replace("\n", " "))
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+def shorter(text: str) -> str:
+    """Return ``text`` on one line, cut to the width of a column."""
+    line = clean(" ".join(text.split()))
+    return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"
+
+
+def money(ten_thousandths: int) -> str:
+    """Return an amount with at least two decimals: ``0.10``, ``0.0825``."""
+    units, rest = divmod(ten_thousandths, 10_000)
+    return f"{units}.{rest // 100:02}" if rest % 100 == 0 else f"{units}.{rest:04}".rstrip("0")
+
+
+def iso(at: int | None) -> str | None:
+    """Return a time in ms UTC as ISO 8601, for machines."""
+    if at is None:
+        return None
+    return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def local(at: int, zone: datetime.tzinfo) -> str:
+    """Return a time in ms UTC as the operator's clock shows it."""
+    return datetime.datetime.fromtimestamp(at / 1000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def fail(say: str) -> int:
     """Print one sentence to stderr and return the exit code 1."""
-    print(f"smsbridge: {say}", file=sys.stderr)
+    print(f"smsbridge: {clean(say)}", file=sys.stderr)
     return 1
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else shorter(str(value))

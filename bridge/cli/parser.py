@@ -1,12 +1,21 @@
-"""Every command and option, in one place; each command names the function that runs it."""
+"""Every command and option, in one place; each command names the function that runs it.
+
+That function's module is loaded when the command runs: help, and a mistake in the options, come at once.
+"""
 
 import argparse
-from typing import TypeAlias
+import importlib
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import TypeAlias, cast
 
 from bridge import __version__
 from bridge.app.parts import ALL, Part
-from bridge.cli import checks, demo, doctor, explain, keys, messages, service
 from bridge.sms import State
+
+Run: TypeAlias = Callable[[argparse.Namespace], int]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,7 +30,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+def _runs(module: str, function: str) -> Run:
+    def run(options: argparse.Namespace) -> int:
+        return cast(Run, getattr(importlib.import_module(f"bridge.cli.{module}"), function))(options)
+
+    return run
 
 
 def _with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -58,10 +71,23 @@ def _rows(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> str:
+    if not re.fullmatch(r"\+?[0-9 ().-]{1,40}", text) or not re.search("[1-9]", text):
+        raise argparse.ArgumentTypeError("a whole number, or its last digits")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("an IP address, such as 10.20.1.5") from None
+
+
 def _service(commands: Commands) -> None:
     serve = _with_config(commands.add_parser("serve", help="run the service"))
     serve.add_argument("--only", type=_parts, default=ALL, metavar="PARTS", help=f"of {','.join(ALL)}")
-    serve.set_defaults(run=service.serve)
+    serve.set_defaults(run=_runs("service", "serve"))
 
     show = commands.add_parser("demo", help="bridge and vendor simulator on loopback, to look around")
     show.add_argument("--state", default=".demo", metavar="FOLDER", help="where it keeps its files (.demo)")
@@ -69,26 +95,28 @@ def _service(commands: Commands) -> None:
         show.add_argument(
             f"--{name}-port", type=_port, default=port, metavar="PORT", help=f"{port}; 0 = any free"
         )
-    show.set_defaults(run=demo.run)
+    show.set_defaults(run=_runs("demo", "run"))
 
     vendor = commands.add_parser("simulator", help="the vendor simulator alone", add_help=False)
     vendor.add_argument("arguments", nargs=argparse.REMAINDER)
-    vendor.set_defaults(run=service.simulator)
+    vendor.set_defaults(run=_runs("service", "simulator"))
 
 
 def _checks(commands: Commands) -> None:
-    check = commands.add_parser("check-config", help="tell every mistake of a configuration at once")
-    check.add_argument("file", metavar="FILE", nargs="?")
-    check.set_defaults(run=checks.check_config)
+    check = _with_config(
+        commands.add_parser("check-config", help="tell every mistake of a configuration at once")
+    )
+    check.add_argument("file", metavar="FILE", nargs="?", help="else as -c FILE")
+    check.set_defaults(run=_runs("checks", "check_config"))
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
-    schema.set_defaults(run=checks.schema)
+    schema.set_defaults(run=_runs("checks", "schema"))
 
     look = _json(_with_config(commands.add_parser("doctor", help="try everything the service needs")))
-    look.set_defaults(run=doctor.run)
+    look.set_defaults(run=_runs("doctor", "run"))
 
     migrate = _with_config(commands.add_parser("migrate", help="bring the database up to this version"))
-    migrate.set_defaults(run=checks.migrate)
+    migrate.set_defaults(run=_runs("checks", "migrate"))
 
     why = _json(_with_config(commands.add_parser("explain", help="what would be decided on a mail, and why")))
     why.add_argument("mail", metavar="MAIL.eml", help="- for standard input")
@@ -96,59 +124,67 @@ def _checks(commands: Commands) -> None:
         "--from", dest="sender", metavar="ADDRESS", help="envelope sender (else the mail's From)"
     )
     why.add_argument("--to", action="append", metavar="ADDRESS", help="envelope recipient (else To and Cc)")
-    why.add_argument("--client", default="127.0.0.1", metavar="IP", help="the client's address (127.0.0.1)")
+    why.add_argument(
+        "--client", type=_address, default="127.0.0.1", metavar="IP", help="the client's address (127.0.0.1)"
+    )
     why.add_argument("--user", metavar="NAME", help="the SMTP user it logged in as")
-    why.set_defaults(run=explain.run)
+    why.set_defaults(run=_runs("explain", "run"))
 
 
 def _messages(commands: Commands) -> None:
     by_hand = _json(
         _with_config(commands.add_parser("send", help="send one SMS by hand, through the policy"))
     )
-    by_hand.add_argument("number")
-    by_hand.add_argument("text")
-    by_hand.set_defaults(run=messages.send)
+    by_hand.add_argument("number", help="a number or an alias")
+    by_hand.add_argument("text", help="the text, in quotes")
+    by_hand.set_defaults(run=_runs("messages", "send"))
 
     resume = _with_config(commands.add_parser("resume", help="send again after sending stopped itself"))
     resume.add_argument("account", nargs="?", help="one account (else all)")
-    resume.set_defaults(run=messages.resume)
+    resume.set_defaults(run=_runs("messages", "resume"))
 
     verbs = commands.add_parser("messages", help="look at messages and act on them").add_subparsers(
         required=True, metavar="VERB"
     )
     rows = _json(_with_config(verbs.add_parser("list", help="newest first")))
-    rows.add_argument("--state", choices=[str(state) for state in State])
-    rows.add_argument("--number", help="part of the number")
-    rows.add_argument("--sender", help="the sender's address")
+    rows.add_argument(
+        "--state", choices=[str(state) for state in State], metavar="STATE", help=", ".join(State)
+    )
+    rows.add_argument("--number", type=_number, help="the whole number, or its last digits")
+    rows.add_argument("--sender", help="the sender's whole address")
     rows.add_argument("--text", help="part of the text")
-    rows.add_argument("--limit", type=_rows, default=50, help="50")
-    rows.set_defaults(run=messages.rows)
+    rows.add_argument("--limit", type=_rows, default=50, metavar="ROWS", help="how many at most (50)")
+    rows.set_defaults(run=_runs("messages", "rows"))
 
     for name, run, words in (
-        ("show", messages.show, "one message with its whole history"),
-        ("resubmit", messages.resubmit, "send the same text to the same number again, as a new message"),
-        ("release", messages.release, "send a held message"),
-        ("cancel", messages.cancel, "never send a queued, held or unknown message"),
+        ("show", _runs("messages", "show"), "one message with its whole history"),
+        (
+            "resubmit",
+            _runs("messages", "resubmit"),
+            "send the same text to the same number again, as a new message",
+        ),
+        ("release", _runs("messages", "release"), "send a held message"),
+        ("cancel", _runs("messages", "cancel"), "never send a queued, held or unknown message"),
     ):
         verb = _json(_with_config(verbs.add_parser(name, help=words)))
-        verb.add_argument("id", help="MessageID or number of the message")
+        verb.add_argument("id", help="the ID or the MessageID of a message")
         verb.set_defaults(run=run)
     forward = _json(_with_config(verbs.add_parser("forward", help="send its text to another number")))
-    forward.add_argument("id", help="MessageID or number of the message")
-    forward.add_argument("number")
-    forward.set_defaults(run=messages.forward)
+    forward.add_argument("id", help="the ID or the MessageID of a message")
+    forward.add_argument("number", help="a number or an alias")
+    forward.set_defaults(run=_runs("messages", "forward"))
 
 
 def _keys(commands: Commands) -> None:
     users = commands.add_parser("user", help="who may log in").add_subparsers(required=True, metavar="VERB")
     for name, run, words in (
-        ("add", keys.user_add, "add a user; asks for the password"),
-        ("passwd", keys.user_passwd, "change a password; asks for it"),
-        ("remove", keys.user_remove, "remove a user"),
+        ("add", _runs("keys", "user_add"), "add a user; asks for the password"),
+        ("passwd", _runs("keys", "user_passwd"), "change a password; asks for it"),
+        ("remove", _runs("keys", "user_remove"), "remove a user"),
     ):
         verb = _with_config(users.add_parser(name, help=words))
         verb.add_argument("--smtp", action="store_true", required=True, help="an SMTP user")
-        verb.add_argument("name")
+        verb.add_argument("name", help="a mail address, or letters, digits, dots and dashes")
         verb.set_defaults(run=run)
 
     dkim = commands.add_parser("dkim", help="the key that signs our mails").add_subparsers(
@@ -158,6 +194,6 @@ def _keys(commands: Commands) -> None:
     keygen.add_argument(
         "--out", required=True, metavar="FILE", help="where the private key is written (0600)"
     )
-    keygen.add_argument("--domain", required=True)
-    keygen.add_argument("--selector", default="bridge")
-    keygen.set_defaults(run=keys.dkim_keygen)
+    keygen.add_argument("--domain", required=True, help="the domain of the From addresses of our mails")
+    keygen.add_argument("--selector", default="bridge", help="the name of this key in DNS (bridge)")
+    keygen.set_defaults(run=_runs("keys", "dkim_keygen"))

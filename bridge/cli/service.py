@@ -3,14 +3,14 @@
 import asyncio
 from argparse import Namespace
 
-from bridge import log
-from bridge.app import run_service
 from bridge.cli.setting import configured
-from bridge.simulator.command import main as simulator_main
 
 
 def serve(options: Namespace) -> int:
     """Run the service until SIGTERM or Ctrl-C."""
+    from bridge import log
+    from bridge.app.service import run_service
+
     config = configured(options)
     log.set_up(config.log.level, config.log.format)
     asyncio.run(run_service(config, options.only))
@@ -19,4 +19,6 @@ def serve(options: Namespace) -> int:
 
 def simulator(options: Namespace) -> int:
     """Run the vendor simulator alone."""
+    from bridge.simulator.command import main as simulator_main
+
     return simulator_main(options.arguments)

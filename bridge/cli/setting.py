@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from bridge.app.wiring import open_store_of
+from bridge.app.database import open_store_of
 from bridge.config import Config, load
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, StoreError
 from bridge.store import Store
 
 _PLACES: Final = ("config/bridge.yaml", "/etc/smsbridge/bridge.yaml")
@@ -34,11 +34,16 @@ def configured(options: Namespace) -> Config:
 
 
 @contextlib.asynccontextmanager
-async def opened(options: Namespace) -> AsyncIterator[tuple[Config, Store]]:
-    """Open the store beside a service that may be running on it."""
-    config = configured(options)
+async def opened(config: Config) -> AsyncIterator[Store]:
+    """Open the store beside a service that may be running on it.
+
+    Raises `StoreError` when there is none yet: it should be made by, and belong to, the user of the service.
+    """
+    database = Path(config.database_path)
+    if not database.exists():
+        raise StoreError(f"there is no database at {database} yet: the service makes it at its first start")
     store = await open_store_of(config)
     try:
-        yield config, store
+        yield store
     finally:
         await store.close()

@@ -1,0 +1,168 @@
+"""The recipe of the service: the one place that puts the parts together and takes them apart in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bridge import event_in
+from bridge.app import wiring
+from bridge.app.database import open_store_of
+from bridge.app.http import http_server
+from bridge.app.notify import notify
+from bridge.app.parts import ALL, Part
+from bridge.app.supervise import Loop, supervise
+from bridge.config import Config
+from bridge.errors import StoreError
+from bridge.store import Store
+from bridge.web import desk_app
+
+_LOG: Final = logging.getLogger("bridge.app")
+_DRAIN_S: Final = 30.0  # for mails and calls under way when we are told to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where this process listens: SMTP by listener, webhook and desk if it runs them."""
+
+    smtp: tuple[int, ...] = ()
+    hook: int | None = None
+    desk: int | None = None
+
+
+OnReady = Callable[[Ports, Store], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Health:
+    """What `/readyz` asks: are we listening, is the database writable, are we not draining."""
+
+    store: Store
+    missing: str = "starting"
+
+    async def __call__(self) -> str:
+        if self.missing:
+            return self.missing
+        try:
+            await self.store.check()
+        except StoreError as fault:
+            return str(fault)
+        return ""
+
+
+@dataclass(slots=True)
+class _Service:
+    config: Config
+    store: Store
+    health: _Health
+    stack: contextlib.AsyncExitStack
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    loops: dict[str, Loop] = field(default_factory=dict)
+
+
+async def run_service(
+    config: Config, parts: Sequence[Part] = ALL, *, on_ready: OnReady | None = None
+) -> None:
+    """Run ``parts`` until SIGTERM or SIGINT; then take no more, finish what is under way, and return.
+
+    Raises `ConfigError` (a port is taken, a certificate cannot be used) and `StoreError` (the database cannot
+    be opened, or another process runs one of the parts on it) before it is ready.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        store = await open_store_of(config)
+        stack.push_async_callback(store.close)
+        for part in parts:
+            await stack.enter_async_context(store.part(part))
+        service = _Service(config, store, _Health(store), stack)
+        ports = await _start(service, parts)
+        tasks = [
+            asyncio.create_task(supervise(name, loop, service.stop), name=name)
+            for name, loop in service.loops.items()
+        ]
+        ended = _ended_by_signal()
+        service.health.missing = ""
+        notify("READY=1")
+        _LOG.info(
+            "ready",
+            extra={"parts": ",".join(parts), "smtp": ports.smtp, "hook": ports.hook, "desk": ports.desk},
+        )
+        if on_ready is not None:
+            await on_ready(ports, store)
+        await ended
+        _LOG.info("stopping")
+        notify("STOPPING=1")
+        service.health.missing = "draining"
+        await _drain(service, tasks)
+
+
+async def _drain(service: _Service, tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Stop the loops: each finishes what it began. What takes too long is left for the next start to clear up."""
+    service.stop.set()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ended_by_signal() -> "asyncio.Future[None]":
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    return ended
+
+
+async def _start(service: _Service, parts: Sequence[Part]) -> Ports:
+    """Start what listens, and collect the loops, in the order in which a mail passes them."""
+    smtp: tuple[int, ...] = ()
+    hook = desk = None
+    if Part.SEND in parts or Part.EVENTS in parts:
+        api = wiring.api_of(service.config)
+        service.stack.push_async_callback(api.close)
+        if Part.SEND in parts:
+            service.loops["send"] = wiring.submitter_of(service.config, service.store, api).run
+        if Part.EVENTS in parts:
+            service.loops["events"] = wiring.poller_of(service.config, service.store, api).run
+    if Part.REPORTS in parts:
+        reporter, mail_out = wiring.reporter_of(service.config, service.store)
+        if mail_out is not None:
+            service.stack.push_async_callback(mail_out.close)
+        service.loops["reports"] = reporter.run
+    if Part.EVENTS in parts:
+        hook = await _start_hook(service)
+    if Part.WEB in parts:
+        desk = await _start_desk(service)
+    if Part.MAIL in parts:
+        smtp = await _start_mail_in(service)
+    return Ports(smtp, hook, desk)
+
+
+async def _start_hook(service: _Service) -> int:
+    http = service.config.http
+    app = event_in.app(service.store, wiring.hook_settings_of(service.config), service.health)
+    return await service.stack.enter_async_context(
+        http_server(app, http.listen.address, http.listen.port, http.certificate, http.key)
+    )
+
+
+async def _start_desk(service: _Service) -> int:
+    listen = service.config.desk.listen
+    app = desk_app(service.store, wiring.desk_settings_of(service.config), service.health)
+    return await service.stack.enter_async_context(http_server(app, listen.address, listen.port))
+
+
+async def _start_mail_in(service: _Service) -> tuple[int, ...]:
+    server = wiring.mail_in_of(service.config, service.store)
+    ports = await server.start()
+    service.stack.push_async_callback(server.stop)
+    service.stack.push_async_callback(server.drain, _DRAIN_S)
+    return tuple(ports)
