@@ -9,7 +9,7 @@ import pytest
 
 from bridge.retry import Answer
 from bridge.sms import Input, Kind, State
-from bridge.store import SmsFilter, Store, looking, migrate
+from bridge.store import SmsFilter, SmsLine, Store, looking, migrate
 from bridge.store.queries import statements
 from tests.store.conftest import Clock, mail
 
@@ -83,7 +83,8 @@ async def test_a_search_that_finds_little_ends_soon_and_says_where_to_go_on(
     for n in range(25):
         await store.accept(mail(f"+6142100{n:04}", text="needle" if n == 0 else "hay"))
     for wanted in (SmsFilter(text="needle"), SmsFilter(text="needle", sender="ann@clinic.example")):
-        pages, before, lines = 0, None, []
+        pages, before = 0, None
+        lines: list[SmsLine] = []
         while True:
             page = await store.list_sms(wanted, before, 5)
             pages, before, lines = pages + 1, page.older, lines + list(page)

@@ -39,14 +39,14 @@ DELETE FROM event WHERE id IN (
 -- name: kept_too_long
 SELECT {event} FROM event e WHERE e.kept_until <= :now ORDER BY e.kept_until LIMIT :limit;
 
--- CROSS JOIN: the few ids first, then the index of what is kept.
+-- CROSS JOIN: the few ids first, then the index of what is kept (whose column has no type, hence the plus).
 -- name: kept_for
 SELECT {event} FROM event e WHERE e.id IN (
-    SELECT k.id FROM vendor_id v CROSS JOIN event k
-    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND lower(k.message_id) = v.value AND k.kept_until IS NOT NULL
+    SELECT k.id FROM vendor_id v CROSS JOIN event k INDEXED BY event_kept_message
+    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND lower(k.message_id) = +v.value AND k.kept_until IS NOT NULL
     UNION
-    SELECT k.id FROM vendor_id v CROSS JOIN event k
-    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = v.value AND k.kept_until IS NOT NULL
+    SELECT k.id FROM vendor_id v CROSS JOIN event k INDEXED BY event_kept_job
+    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = +v.value AND k.kept_until IS NOT NULL
 ) ORDER BY e.id LIMIT 1;
 
 -- name: count_events
