@@ -5,7 +5,8 @@ cannot read it through a name that resolves to 127.0.0.1 (DNS rebinding).
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -19,13 +20,24 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.errors import StoreError
+from bridge.report import alarms
+from bridge.report.values import MailKind
+from bridge.retry import Account
 from bridge.sms import State
-from bridge.store import SmsFilter, Store
+from bridge.store import AlarmLine, SmsFilter, Store
 from bridge.web import mail_view, metrics
 from bridge.web.pages import Pages
 
 PAGE_ROWS: Final = 50
 _MAX_QUERY: Final = 200  # characters of one search field
+_ALARMS: Final = 20
+_ALARM_FRESH_MS: Final = 24 * 3_600_000
+# A mail runs in a sandbox of its own: no script, no form, no request leaves it. It is of our origin so that
+# the page around it can measure its height.
+_MAIL_POLICY: Final = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-same-origin"
+)
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -41,7 +53,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
-    """``timezone`` is where the operator lives; ``brands`` maps a brand's key to its name for display."""
+    """``timezone`` is where the operator lives."""
 
     timezone: ZoneInfo
     version: str
@@ -73,7 +85,7 @@ def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable
     return Starlette(
         routes=routes,
         middleware=[Middleware(_Guard)],
-        exception_handlers={404: desk.not_found, StoreError: desk.no_database},
+        exception_handlers={404: desk.not_found, StoreError: desk.no_database, Exception: desk.broken},
     )
 
 
@@ -83,26 +95,36 @@ class _Desk:
         self._pages = Pages(settings.timezone, settings.version)
 
     async def messages(self, request: Request) -> Response:
-        asked = {key: _field(request, key) for key in ("state", "number", "sender", "text")}
+        asked = {key: _field(request, key) for key in ("state", "number", "sender", "text", "mail")}
         state = State(asked["state"]) if asked["state"] in set(State) else None
+        asked["state"] = state or ""
         wanted = SmsFilter(
             state=state,
             sender=asked["sender"] or None,
             number=asked["number"] or None,
             text=asked["text"] or None,
+            mail_id=asked["mail"] or None,
         )
-        rows = await self._store.list_sms(wanted, _before(request), PAGE_ROWS)
-        older = urlencode({**asked, "before": rows.older}) if rows.older else ""
+        before = _before(request)
+        rows = await self._store.list_sms(wanted, before, PAGE_ROWS)
         return self._page(
             "messages.html",
             rows=rows,
             asked=asked,
+            searched=any(asked.values()),
             states=list(State),
-            older=older,
-            first=_before(request) is None,
+            older=_query(asked, before=rows.older) if rows.older else "",
+            newest=_query(asked),
+            first=before is None,
             counts=await self._store.counts(),
-            accounts=[account for account in await self._store.accounts() if account.stop],
+            stopped=[(one, _why(one)) for one in await self._store.accounts() if one.stop],
+            alarms=await self._alarms(),
         )
+
+    async def _alarms(self) -> list[tuple[AlarmLine, alarms.Alarm]]:
+        since = time.time() * 1000 - _ALARM_FRESH_MS
+        latest = await self._store.list_alarms(_ALARMS)
+        return [(one, alarms.words(dict(one.facts))) for one in latest if one.last_at > since]
 
     async def message(self, request: Request) -> Response:
         story = await self._store.show(request.path_params["message_id"])
@@ -113,29 +135,24 @@ class _Desk:
         return self._page("message.html", story=story)
 
     async def mails(self, request: Request) -> Response:
-        rows = await self._store.list_outbox(_before(request), PAGE_ROWS + 1)
-        older = urlencode({"before": rows[PAGE_ROWS - 1].id}) if len(rows) > PAGE_ROWS else ""
-        return self._page("mails.html", rows=rows[:PAGE_ROWS], older=older)
+        before = _before(request)
+        rows = await self._store.list_outbox(before, PAGE_ROWS + 1)
+        older = _query({}, before=rows[PAGE_ROWS - 1].id) if len(rows) > PAGE_ROWS else ""
+        return self._page("mails.html", rows=rows[:PAGE_ROWS], older=older, first=before is None)
 
     async def mail(self, request: Request) -> Response:
         found = await self._store.outbox_mail(request.path_params["mail_id"])
         if found is None:
             return await self.not_found(request, None)
-        shown = mail_view.read(found.raw) if found.raw else None
-        return self._page("mail.html", mail=found, shown=shown)
+        read = mail_view.as_it_came if found.kind is MailKind.POSTMASTER else mail_view.read
+        return self._page("mail.html", mail=found, shown=read(found.raw) if found.raw else None)
 
     async def mail_html(self, request: Request) -> Response:
         found = await self._store.outbox_mail(request.path_params["mail_id"])
-        if found is None or not found.raw:
+        if found is None or not found.raw or found.kind is MailKind.POSTMASTER:
             return await self.not_found(request, None)
-        body = mail_view.read(found.raw).html
-        # The mail runs in a sandbox of its own: no script, no form, no request leaves it.
-        policy = (
-            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-        )
-        return HTMLResponse(
-            body, headers={"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN"}
-        )
+        headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        return HTMLResponse(mail_view.read(found.raw).html, headers=headers)
 
     async def mail_raw(self, request: Request) -> Response:
         found = await self._store.outbox_mail(request.path_params["mail_id"])
@@ -149,7 +166,9 @@ class _Desk:
         if found is None:
             return await self.not_found(request, None)
         content, media_type = found
-        return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
+        return Response(
+            content, media_type=media_type, headers={"Cache-Control": "max-age=31536000, immutable"}
+        )
 
     async def metrics(self, request: Request) -> Response:
         text = metrics.exposition(await self._store.counts(), await self._store.accounts())
@@ -162,6 +181,14 @@ class _Desk:
 
     async def no_database(self, request: Request, fault: Exception) -> Response:
         return self._page("fault.html", 503, heading="The database cannot be read", say=str(fault))
+
+    async def broken(self, request: Request, fault: Exception) -> Response:
+        """A fault of ours. Its text goes to the log alone; the answer passes outside `_Guard`."""
+        page = self._page(
+            "fault.html", 500, heading="This page is broken", say="A fault of the bridge; its log tells more."
+        )
+        page.headers.update(_HEADERS)
+        return page
 
     def _page(self, template: str, status: int = 200, **values: object) -> Response:
         return HTMLResponse(self._pages.render(template, **values), status)
@@ -177,10 +204,6 @@ class _Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not _loopback_host(dict(scope["headers"]).get(b"host", b"").decode("latin-1")):
-            answer = PlainTextResponse("The desk answers on this machine only: use http://127.0.0.1\n", 421)
-            await answer(scope, receive, send)
-            return
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -192,7 +215,11 @@ class _Guard:
                 }
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        await (self._app if _loopback_host(host) else _ELSEWHERE)(scope, receive, send_guarded)
+
+
+_ELSEWHERE: Final = PlainTextResponse("The desk answers on this machine only: use http://127.0.0.1\n", 421)
 
 
 def _loopback_host(host: str) -> bool:
@@ -213,3 +240,13 @@ def _field(request: Request, key: str) -> str:
 def _before(request: Request) -> int | None:
     given = request.query_params.get("before", "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+
+
+def _query(asked: Mapping[str, str], **more: object) -> str:
+    """Return the query of a link, with what was not asked for left out; "" when nothing was."""
+    query = urlencode({key: value for key, value in {**asked, **more}.items() if value})
+    return f"?{query}" if query else ""
+
+
+def _why(account: Account) -> alarms.Alarm:
+    return alarms.words({"alarm": "account", "stop": account.stop})

@@ -1,4 +1,7 @@
-"""A finished mail of ours, taken apart for the desk: its headers, its text, its HTML with pictures inside."""
+"""A finished mail of ours, taken apart for the desk: its headers, its text, its HTML with pictures inside.
+
+Mails to postmaster@ are a stranger's: they are shown as the text they came as, and never taken apart.
+"""
 
 import base64
 import email
@@ -17,6 +20,8 @@ _SHOWN: Final = (
     "Auto-Submitted",
     "DKIM-Signature",
 )
+_SAME_PICTURE: Final = 4  # times that one picture is put into the HTML
+_AS_IT_CAME: Final = 64 * 1024  # characters shown of a mail that is not ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class MailView:
 
 
 def read(raw: bytes) -> MailView:
-    """Return the parts of a mail that we made ourselves; a mail that we handed on may lack some of them."""
+    """Return the parts of a mail that we made ourselves."""
     mail = email.message_from_bytes(raw, policy=email.policy.compat32)
     headers = tuple((name, _decoded(mail, name)) for name in _SHOWN if mail[name])
     text, html, pictures = "", "", {}
@@ -42,8 +47,14 @@ def read(raw: bytes) -> MailView:
         elif kind.startswith("image/") and part["Content-ID"]:
             pictures[part["Content-ID"].strip("<>")] = _data_url(kind, _payload(part))
     for cid, url in pictures.items():
-        html = html.replace(f"cid:{cid}", url)
-    return MailView(headers, text, html or f"<pre>{_escaped(text)}</pre>")
+        # Only as a whole attribute: the quotes of a text are escaped, so that no text can ask for pictures.
+        html = html.replace(f'"cid:{cid}"', f'"{url}"', _SAME_PICTURE)
+    return MailView(headers, text, html)
+
+
+def as_it_came(raw: bytes) -> MailView:
+    """Return the beginning of a mail that is not ours, as text."""
+    return MailView((), raw[:_AS_IT_CAME].decode("utf-8", "replace").replace("\r\n", "\n"), "")
 
 
 def _decoded(mail: Message, name: str) -> str:
@@ -69,7 +80,3 @@ def _content(part: Message) -> str:
 
 def _data_url(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
