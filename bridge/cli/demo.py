@@ -1,6 +1,7 @@
 """``smsbridge demo``: the bridge and the vendor simulator on loopback, so that all of it works with no account."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -11,17 +12,18 @@ import smtplib
 import socket
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
 
 from bridge import log, simulator
-from bridge.app.service import Ports, run_service
 from bridge.app.files import config_folder
 from bridge.app.parts import ALL
+from bridge.app.service import run_service
 from bridge.config import load
-from bridge.errors import ConfigError
+from bridge.errors import BridgeError, ConfigError
 from bridge.store import SmsFilter, Store
 
 _NUMBER: Final = "0421000001"
@@ -40,7 +42,8 @@ class _Places:
 def run(options: Namespace) -> int:
     """Run the demo in the foreground until Ctrl-C."""
     log.set_up("warning", "text")
-    places = _Places(*_ports(options.smtp_port, options.desk_port, options.hook_port, options.simulator_port))
+    asked = {name: getattr(options, f"{name}_port") for name in ("smtp", "desk", "hook", "simulator")}
+    places = _Places(*_ports(asked))
     folder = Path(options.state)
     config_file = _state(folder, places)
     asyncio.run(_run(config_file, places))
@@ -56,22 +59,14 @@ async def _run(config_file: Path, places: _Places) -> None:
         reply_mail=simulator.ReplyMail("127.0.0.1", places.smtp),
         hint=f"Send a mail to {_NUMBER}@sms.local, SMTP on 127.0.0.1:{places.smtp}.",
     )
-    try:
-        async with simulator.running(settings):
-            await run_service(
-                config, ALL, on_ready=lambda ports, store: _welcome(config_file, ports, store, places)
-            )
-    except OSError as fault:
-        raise ConfigError(
-            f"cannot listen on 127.0.0.1:{places.vendor} (simulator): {(fault.strerror or 'no reason').lower()}; "
-            "--simulator-port 0 takes any free one"
-        ) from fault
+    async with simulator.running(settings):
+        await run_service(config, ALL, on_ready=lambda ports, store: _welcome(config_file, store, places))
 
 
-async def _welcome(config_file: Path, ports: Ports, store: Store, places: _Places) -> None:
+async def _welcome(config_file: Path, store: Store, places: _Places) -> None:
     if not await store.list_sms(SmsFilter(), None, 1):
         await asyncio.to_thread(_send_sample, places.smtp)
-    command = f"{shlex.quote(_smsbridge())} messages list -c {shlex.quote(str(config_file))}"
+    command = shlex.join([*_smsbridge(), "messages", "list", "-c", str(config_file)])
     print(
         f"""
 ready
@@ -116,26 +111,44 @@ def _send_sample(port: int) -> None:
     mail.set_content(
         "Hello Sam, your appointment is tomorrow at 9:30. Answer YES to confirm.\n\n-- \nRiverside Clinic\n"
     )
-    with smtplib.SMTP("127.0.0.1", port, timeout=_READY_WITHIN_S) as client:
-        client.send_message(mail)
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=_READY_WITHIN_S) as client:
+            client.send_message(mail)
+    except OSError as fault:  # smtplib's errors are OSErrors
+        raise BridgeError(
+            "the demo's own mail was not taken: is its folder writable, the disk full?"
+        ) from fault
 
 
-def _smsbridge() -> str:
+def _smsbridge() -> list[str]:
+    """Return the words that start this program again, short when they are near."""
     beside = Path(sys.executable).with_name("smsbridge")
-    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -m bridge"
+    if not beside.exists():
+        return [sys.executable, "-m", "bridge"]
+    near = os.path.relpath(beside)
+    return [str(beside) if near.startswith("..") else near]
 
 
-def _ports(*asked: int) -> list[int]:
-    """Return the ports, with every 0 turned into one that is free: the parts must know each other's."""
-    held = []
-    for _ in asked:
-        holder = socket.socket()
-        holder.bind(("127.0.0.1", 0))
-        held.append(holder)
-    found = [port or holder.getsockname()[1] for port, holder in zip(asked, held, strict=True)]
-    for holder in held:
-        holder.close()
-    return found
+def _ports(asked: Mapping[str, int]) -> list[int]:
+    """Return the ports, with every 0 turned into one that is free: the parts must know each other's.
+
+    Raises `ConfigError` for one that is taken.
+    """
+    with contextlib.ExitStack() as stack:
+        return [_held(stack, name, port) for name, port in asked.items()]
+
+
+def _held(stack: contextlib.ExitStack, name: str, port: int) -> int:
+    holder = stack.enter_context(socket.socket())
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        holder.bind(("127.0.0.1", port))
+    except OSError as fault:
+        reason = (fault.strerror or "no reason").lower()
+        raise ConfigError(
+            f"cannot listen on 127.0.0.1:{port}: {reason}; --{name}-port 0 takes any free one"
+        ) from fault
+    return int(holder.getsockname()[1])
 
 
 def _state(folder: Path, places: _Places) -> Path:

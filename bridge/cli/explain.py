@@ -5,36 +5,33 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.cli.output import as_json, clean, fail
+from bridge.cli.output import as_json, clean, fail, money
 from bridge.cli.setting import configured
+from bridge.config import Config
 from bridge.decide import Accept, Client, Envelope, Explanation, Refuse, Special, Target, explain, unreadable
 from bridge.errors import MailError
-from bridge.message import read
+from bridge.message import InboundMail, read
 from bridge.phone import display
 from bridge.sms_text import SmsText, TooLong
 
 _COSTLY_SHOWN: Final = 10
+_MONEY: Final = 10_000
 
 
 def run(options: Namespace) -> int:
     """Explain one mail; exit code 0 when it would be taken, 1 when it would be refused."""
     config = configured(options)
     try:
-        raw = sys.stdin.buffer.read() if options.mail == "-" else Path(options.mail).read_bytes()
+        raw = _mail(options.mail, config.smtp.max_size + 1)
     except OSError as fault:
         return fail(f"cannot read {options.mail}: {(fault.strerror or 'unknown reason').lower()}")
+    if len(raw) > config.smtp.max_size:
+        return _refused(Refuse(552, "5.3.4", "the mail is too big"), options)
     try:
         mail = read(raw)
     except MailError as fault:
-        print(unreadable(str(fault)))
-        return 1
-    sender = options.sender if options.sender is not None else mail.from_address
-    envelope = Envelope(
-        Client(options.client, options.user.lower() if options.user else None),
-        sender,
-        tuple(options.to or _ours(mail.to_addresses, config.policy.domains)),
-    )
-    told = explain(config.policy, mail, envelope, len(raw), config.policy.domains[0])
+        return _refused(unreadable(str(fault)), options)
+    told = explain(config.policy, mail, _envelope(options, mail, config), len(raw), config.policy.domains[0])
     if options.json:
         as_json([_object(told)])
     else:
@@ -42,8 +39,32 @@ def run(options: Namespace) -> int:
     return 1 if isinstance(told.decision, Refuse) else 0
 
 
-def _ours(addresses: tuple[str, ...], domains: tuple[str, ...]) -> list[str]:
-    return [address for address in addresses if address.rpartition("@")[2].lower() in domains]
+def _mail(name: str, most: int) -> bytes:
+    """Return at most ``most`` octets of the file, or of standard input for ``-``."""
+    if name == "-":
+        return sys.stdin.buffer.read(most)
+    with Path(name).open("rb") as file:
+        return file.read(most)
+
+
+def _envelope(options: Namespace, mail: InboundMail, config: Config) -> Envelope:
+    """The envelope as it was told, else as a client would make it of the mail."""
+    sender = options.sender if options.sender is not None else mail.from_address
+    ours = [to for to in mail.to_addresses if to.rpartition("@")[2].lower() in config.policy.domains]
+    return Envelope(
+        Client(options.client, options.user.lower() if options.user else None),
+        sender,
+        tuple(options.to or ours or mail.to_addresses),
+    )
+
+
+def _refused(answer: Refuse, options: Namespace) -> int:
+    """A mail that is not even read."""
+    if options.json:
+        as_json([{"answer": str(answer), "accepted": False}])
+    else:
+        print(f"answer      {answer}")
+    return 1
 
 
 def _object(told: Explanation) -> dict[str, Any]:
@@ -52,14 +73,17 @@ def _object(told: Explanation) -> dict[str, Any]:
         made = {"text": told.text.text, "cut": list(told.text.cut)}
     if isinstance(told.text, SmsText | TooLong):
         made |= {"encoding": told.text.encoding, "segments": told.text.segments}
-        made["costly"] = [clean(f"{c.character} {c.name} at {c.position}") for c in told.text.costly]
+        made["costly"] = [
+            {"character": one.character, "name": one.name, "position": one.position}
+            for one in told.text.costly
+        ]
     return {
         "answer": told.answer,
         "accepted": isinstance(told.decision, Accept),
         "identity": told.identity,
         "rules": [
             {
-                "rule": tried.rule.index,
+                "rule": f"senders[{tried.rule.index}]",
                 "match": list(tried.rule.match),
                 "proof": tried.proof,
                 "why_not": tried.why_not,
@@ -68,9 +92,9 @@ def _object(told: Explanation) -> dict[str, Any]:
         ],
         "recipients": [{"address": one.address, "read": _read(one.read)} for one in told.recipients],
         "numbers": [
-            {"number": one.number, "refused": one.refused, "cost": one.cost / 10_000} for one in told.numbers
+            {"number": one.number, "refused": one.refused, "cost": one.cost / _MONEY} for one in told.numbers
         ],
-        "cost": told.cost / 10_000,
+        "cost": told.cost / _MONEY,
         **made,
     }
 
@@ -82,30 +106,44 @@ def _read(found: Target | Special | Refuse) -> str:
 
 
 def _print(told: Explanation) -> None:
-    print(f"answer      {told.answer}")
-    print(f"sender      {clean(told.identity or 'none')}")
-    for tried in told.rules:
-        match = ", ".join(tried.rule.match)
-        held = f"holds, proven by {tried.proof}" if tried.proof else f"no: {tried.why_not}"
-        print(f"rule {tried.rule.index + 1:<6} {match}: {held}")
+    _say("answer", told.answer)
+    _say("sender", told.identity or "none")
+    _print_rules(told)
     for one in told.recipients:
-        print(f"recipient   {clean(one.address)}: {_read(one.read)}")
+        _say("recipient", f"{one.address}: {_read(one.read)}")
+    if not told.recipients:
+        _say("recipient", "none: the mail has neither To nor Cc; name one with --to")
     for number in told.numbers:
-        cost = f"refused: {number.refused}" if number.refused else f"costs {number.cost / 10_000:.4f}"
-        print(f"number      {display(number.number)}: {cost}")
-    if isinstance(told.text, SmsText):
-        print(
-            f"text        {_counts(told.text)}{'; cut: ' + ', '.join(told.text.cut) if told.text.cut else ''}"
-        )
-        print("\n".join(f"    | {clean(line)}" for line in told.text.text.splitlines()))
-    elif isinstance(told.text, TooLong):
-        print(f"text        too long: {_counts(told.text)}")
+        cost = f"refused: {number.refused}" if number.refused else f"costs {money(number.cost)}"
+        _say("number", f"{display(number.number)}: {cost}")
     if isinstance(told.text, SmsText | TooLong):
-        for costly in told.text.costly[:_COSTLY_SHOWN]:
-            print(f"costly      {clean(costly.character)} {costly.name}, character {costly.position + 1}")
-    print(f"cost        {told.cost / 10_000:.4f}")
+        _print_text(told.text)
+    _say("cost", money(told.cost))
 
 
-def _counts(text: SmsText | TooLong) -> str:
-    encoding = "GSM-7" if text.encoding == "gsm7" else "UCS-2"
-    return f"{text.segments} segment{'' if text.segments == 1 else 's'} of {encoding}"
+def _print_rules(told: Explanation) -> None:
+    """The first rule that holds counts; of those after it nothing need be said."""
+    for tried in told.rules:
+        held = f"holds, proven by {tried.proof}" if tried.proof else f"no: {tried.why_not}"
+        _say("rule", f"senders[{tried.rule.index}] {', '.join(tried.rule.match)}: {held}")
+        if tried.proof:
+            return
+
+
+def _print_text(text: SmsText | TooLong) -> None:
+    counts = f"{text.segments} segment{'' if text.segments == 1 else 's'} of "
+    counts += "GSM-7" if text.encoding == "gsm7" else "UCS-2"
+    if isinstance(text, TooLong):
+        _say("text", f"too long: {counts}, {text.limit} allowed")
+    else:
+        _say("text", counts + (f"; left out: {', '.join(text.cut)}" if text.cut else ""))
+        for line in text.text.splitlines():
+            print(f"    | {clean(line)}")
+    for costly in text.costly[:_COSTLY_SHOWN]:
+        _say("costly", f"{costly.character} {costly.name}, character {costly.position + 1}")
+    if len(text.costly) > _COSTLY_SHOWN:
+        _say("costly", "and more")
+
+
+def _say(name: str, what: str) -> None:
+    print(f"{name:11} {clean(what)}")

@@ -39,11 +39,14 @@ async def opened(config: Config) -> AsyncIterator[Store]:
 
     Raises `StoreError` when there is none yet: it should be made by, and belong to, the user of the service.
     """
-    database = Path(config.database_path)
-    if not database.exists():
-        raise StoreError(f"there is no database at {database} yet: the service makes it at its first start")
+    _must_be_there(Path(config.database_path))
     store = await open_store_of(config)
     try:
         yield store
     finally:
         await store.close()
+
+
+def _must_be_there(database: Path) -> None:
+    if not database.exists():
+        raise StoreError(f"there is no database at {database} yet: the service makes it at its first start")

@@ -100,13 +100,14 @@ def print_story(story: SmsStory, zone: datetime.tzinfo) -> None:
 def _facts(story: SmsStory, zone: datetime.tzinfo) -> list[tuple[str, str]]:
     sms, mail = story.sms, story.mail
     encoding = "GSM-7" if sms.encoding == "gsm7" else "UCS-2"
+    proven = f"proven by {mail.proof}, from {mail.client}" if mail.proof != "operator" else "by an operator"
     return [
         ("id", str(sms.id)),
         ("message id", sms.message_id),
         ("state", str(sms.state)),
         ("result", sms.result),
         ("number", display(sms.number)),
-        ("sender", f"{mail.sender} (proven by {mail.proof}, from {mail.client})"),
+        ("sender", f"{mail.sender} ({proven})"),
         ("subject", mail.subject),
         ("resubmit of", sms.resubmit_of or ""),
         ("segments", f"{sms.segments} of {encoding}"),
