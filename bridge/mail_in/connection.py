@@ -238,6 +238,8 @@ class Connection(SMTP):
             await self._writer.start_tls(context, ssl_handshake_timeout=handshake_ms / 1000)
         except (OSError, ssl.SSLError) as error:
             _LOG.info("TLS failed", extra={"client": self.client.address, "fault": type(error).__name__})
+            self.abort()
+            self.connection_lost(None)  # asyncio tells nobody when a connection ends within its handshake
             raise Over from error
         self._wire = transport = self._writer.transport
         _change_transport(self._reader, transport)

@@ -44,7 +44,7 @@ class Settings:
     hostname: str
     instance: str
     tls: ssl.SSLContext | None = None
-    users: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_size: int = 25 * MIB
     max_connections: int = 500
     reserved: int = 20

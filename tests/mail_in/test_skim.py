@@ -60,7 +60,9 @@ def _multipart(draw: st.DrawFn, depth: int) -> list[str]:
 
 @st.composite
 def _mail(draw: st.DrawFn) -> bytes:
-    top = draw(st.sampled_from([["From: a@b.example", "Subject: s"], ["From x Mon", "From: a@b.example"], []]))
+    top = draw(
+        st.sampled_from([["From: a@b.example", "Subject: s"], ["From x Mon", "From: a@b.example"], []])
+    )
     lines = [*top, *draw(st.one_of(_multipart(2), _part(0)))]
     end = draw(_ENDS)
     return (end.join(lines) + draw(st.sampled_from([end, ""]))).encode()
@@ -140,7 +142,10 @@ def test_many_texts_over_the_cap_of_all_are_told() -> None:
 
 @pytest.mark.parametrize("count", [105, 5_000])
 def test_more_parts_than_are_taken_end_the_skimming(count: int) -> None:
-    raw = b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n" + b"--q\r\n\r\nx\r\n" * count
+    raw = (
+        b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n"
+        + b"--q\r\n\r\nx\r\n" * count
+    )
     assert read(skimmed(raw)[0]) == "the mail has more than 100 parts"
 
 

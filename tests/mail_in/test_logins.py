@@ -1,0 +1,156 @@
+"""Logins: right ones in, wrong ones ever more slowly, nothing told about who exists."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from bridge.mail_in import logins
+from bridge.mail_in.logins import Delays, Logins, Outcome
+from tests.mail_in.conftest import HASHER, PASSWORD
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def made(clock: Clock, users: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Logins]:
+    monkeypatch.setattr(logins, "FIRST_DELAY_S", 0.001)
+    one = Logins(users, clock)
+    yield one
+    one.close()
+
+
+async def test_the_right_password_logs_in_and_any_other_does_not(made: Logins) -> None:
+    assert await made.check("clinic", PASSWORD.encode(), "a") is Outcome.GOOD
+    assert await made.check("clinic", b"wrong", "a") is Outcome.BAD
+    assert await made.check("clinic", b"", "b") is Outcome.BAD
+    assert await made.check("clinic", b"x" * 5_000, "c") is Outcome.BAD
+    assert await made.check("nobody", PASSWORD.encode(), "d") is Outcome.BAD
+    assert await made.check("", b"", "e") is Outcome.BAD
+
+
+async def test_a_hash_that_cannot_be_read_lets_nobody_in(made: Logins) -> None:
+    assert await made.check("broken", PASSWORD.encode(), "a") is Outcome.BAD
+
+
+async def test_a_good_login_is_remembered_for_a_while_and_only_that_one(made: Logins, clock: Clock) -> None:
+    assert await made.check("clinic", PASSWORD.encode(), "a") is Outcome.GOOD
+    made._threads.shutdown()  # from now on nothing can be verified
+    assert await made.check("clinic", PASSWORD.encode(), "b") is Outcome.GOOD
+    with pytest.raises(RuntimeError):
+        await made.check("second", PASSWORD.encode(), "b")
+    clock.now += logins.REMEMBER_S + 1
+    with pytest.raises(RuntimeError):
+        await made.check("clinic", PASSWORD.encode(), "b")
+
+
+async def test_an_unknown_user_takes_the_time_of_a_known_one(clock: Clock) -> None:
+    hasher = PasswordHasher(time_cost=3, memory_cost=16_384, parallelism=1)
+    made = Logins({"clinic": hasher.hash(PASSWORD)}, clock)
+
+    async def took(user: str, place: str) -> float:
+        clock.now += logins.FORGET_S + 1
+        began = time.perf_counter()
+        assert await made.check(user, b"wrong", place) is Outcome.BAD
+        return time.perf_counter() - began
+
+    known = min([await took("clinic", f"a{i}") for i in range(7)])
+    unknown = min([await took("nobody", f"b{i}") for i in range(7)])
+    made.close()
+    assert 0.4 < known / unknown < 2.5
+
+
+async def test_verifying_does_not_hold_up_the_loop(clock: Clock) -> None:
+    hasher = PasswordHasher(time_cost=20, memory_cost=65_536, parallelism=1)
+    made = Logins({"clinic": hasher.hash(PASSWORD)}, clock)
+    task = asyncio.create_task(made.check("clinic", b"wrong", "a"))
+    turns = 0
+    while not task.done():
+        turns += 1
+        await asyncio.sleep(0.001)
+    made.close()
+    assert turns > 3
+
+
+def test_failures_are_answered_ever_later_and_forgotten_in_the_end(clock: Clock) -> None:
+    delays = Delays(clock)
+    waits = []
+    for _ in range(9):
+        waits.append(delays.wait("a"))
+        clock.now += waits[-1]
+        delays.failed("a")
+    assert waits == [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert delays.wait("b") == 0
+    assert delays.wait("b", "a") == 30.0
+    clock.now += logins.FORGET_S + 1
+    assert delays.wait("a") == 0
+
+
+def test_tries_at_once_wait_one_behind_the_other(clock: Clock) -> None:
+    delays = Delays(clock)
+    for _ in range(4):
+        delays.failed("a")
+    assert [delays.wait("a") for _ in range(3)] == [4.0, 8.0, 12.0]
+
+
+def test_a_success_forgets_the_failures(clock: Clock) -> None:
+    delays = Delays(clock)
+    delays.failed("a")
+    delays.forget("a")
+    assert delays.wait("a") == 0
+
+
+def test_the_table_of_failures_is_bounded(clock: Clock) -> None:
+    delays = Delays(clock)
+    for number in range(11_000):
+        delays.failed(f"from {number}")
+    assert len(delays._of) == 10_000
+
+
+async def test_who_would_wait_too_long_is_told_to_come_back(
+    made: Logins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "FIRST_DELAY_S", 30.0)
+    assert await made.check("clinic", b"wrong", "a") is Outcome.BAD
+    assert await made.check("second", PASSWORD.encode(), "a") is Outcome.LATER
+
+
+async def test_a_place_the_user_is_known_from_is_not_held_up_by_others(
+    made: Logins, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await made.check("clinic", PASSWORD.encode(), "office") is Outcome.GOOD
+    clock.now += logins.REMEMBER_S + 1
+    monkeypatch.setattr(logins, "FIRST_DELAY_S", 30.0)
+    assert await made.check("clinic", b"guess", "attacker") is Outcome.BAD
+    assert await made.check("clinic", PASSWORD.encode(), "elsewhere") is Outcome.LATER
+    assert await made.check("clinic", PASSWORD.encode(), "office") is Outcome.GOOD
+
+
+async def test_the_memory_of_good_logins_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins, "_MOST", 2)
+    hashed = HASHER.hash("p")
+    made = Logins({f"u{i}": hashed for i in range(4)}, clock)
+    for i in range(4):
+        assert await made.check(f"u{i}", b"p", "a") is Outcome.GOOD
+    made.close()
+    assert len(made._good) == len(made._places) == 2
+
+
+async def test_no_password_is_logged(made: Logins, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await made.check("clinic", b"a-secret-canary", "a")
+    assert "canary" not in caplog.text
