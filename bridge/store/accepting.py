@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.decide.values import Accept, NewMail, NewSms
 from bridge.report import notices
-from bridge.sms import HOUR, MINUTE, NEVER, Sms, State
+from bridge.sms import MINUTE, NEVER, Sms, State
 from bridge.store import keys, outbox
 from bridge.store.changing import save
 from bridge.store.database import Tx
@@ -18,7 +18,8 @@ from bridge.store.values import Accepted
 UNHEARD_MS: Final = 15 * MINUTE
 # Transactions of one mail that a server split arrive together; a device that gives every mail the same
 # Message-ID must not gather them for ever.
-GROUP_MS: Final = HOUR
+GROUP_MS: Final = 15 * MINUTE
+MAX_GROUP: Final = 1_000  # numbers; then another begins
 
 
 def accept(tx: Tx, terms: Terms, taken: Accept) -> Accepted:
@@ -75,7 +76,7 @@ def _group(tx: Tx, mail: NewMail, mail_id: str, numbers: int) -> str:
     batch, before = mail_id, 0
     if mail.header_message_id is not None:
         row = tx.one("group_of", header=mail.header_message_id, sender=mail.sender, since=tx.now - GROUP_MS)
-        if row is not None:
+        if row is not None and row[1] < MAX_GROUP:
             batch, before = row
     if before + numbers > notices.SUMMARY_ABOVE:
         # One that grows after its summary is summed up again.

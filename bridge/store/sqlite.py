@@ -86,8 +86,10 @@ class SqliteDatabase:
         self._closed = False
         self._connection: sqlite3.Connection | None = None
         self._opened: Identity | None = None
+        self._file: tuple[int, int] = (0, 0)
         self.commits = 0
         self._local = threading.local()
+        self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._writer = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
         self._writer.start()
@@ -111,6 +113,8 @@ class SqliteDatabase:
         self._waiting.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
         await self._loop.run_in_executor(None, self._readers.shutdown)
+        for connection in self._reading:
+            connection.close()
         # What the writer's last batch told is still on its way to the loop.
         await asyncio.sleep(0)
 
@@ -142,6 +146,7 @@ class SqliteDatabase:
         try:
             connection = self._ready_connection()
             connection.execute("BEGIN IMMEDIATE")
+            self._check_still_there()
             for item in batch:
                 self._run_unit(connection, item)
             connection.execute("COMMIT")
@@ -196,19 +201,25 @@ class SqliteDatabase:
 
     def _ready_connection(self) -> sqlite3.Connection:
         if self._connection is None:
+            before = identity(self._path)
             connection = open_writer(self._path, self._busy_ms)
+            after = identity(self._path)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version != newest():
+            why = f"has schema {version}, this version needs {newest()}" if version != newest() else ""
+            if before is None or after is None or before.file != after.file:
+                why = "was replaced while it was opened"
+            if why or after is None:
                 connection.close()
-                raise StoreError(f"{self._path} has schema {version}, this version needs {newest()}")
+                raise StoreError(f"{self._path} {why}")
             self._connection, self._opened = connection, None
+            self._file = after.file
         return self._connection
 
     def _check_still_there(self) -> None:
-        """A commit counts only if the file it went to still stands under its name."""
+        """A commit counts only if the file it went to still stands under its name, and its log beside it."""
         found = identity(self._path)
-        if self._opened is None:
-            self._opened = found
+        if self._opened is None and found is not None and found.file == self._file:
+            self._opened = found  # the log stands there since the first transaction began
         if found is None or found != self._opened:
             raise StoreError(f"{self._path} was removed or replaced while in use")
 
@@ -228,15 +239,24 @@ class SqliteDatabase:
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            self._local.connection = None
+            self._give_up_reader()
             raise _translated(error) from error
+
+    def _give_up_reader(self) -> None:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            self._reading.remove(connection)
+            connection.close()
 
     def _reader(self) -> sqlite3.Connection:
         found = identity(self._path)
         file = found.file if found else None
         if getattr(self._local, "connection", None) is None or self._local.file != file:
+            self._give_up_reader()
             self._local.connection = open_reader(self._path, self._busy_ms)
             self._local.file = file
+            self._reading.append(self._local.connection)
         return cast(sqlite3.Connection, self._local.connection)
 
 

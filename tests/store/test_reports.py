@@ -1,11 +1,13 @@
 """Mails of ours: written with the change, once, leased, rendered once; doubts and summaries in time."""
 
+import pytest
+
 from bridge.event import Event, News
 from bridge.report.values import MailKind, OutboxState
 from bridge.retry import Answer
 from bridge.rules import ReportRule
 from bridge.sms import HOUR, MINUTE, Input, Kind, Sms
-from bridge.store import OutboxWork, Store
+from bridge.store import OutboxWork, Store, accepting
 from tests.store.conftest import Clock, mail
 
 SIX = tuple(f"+6142100000{n}" for n in range(1, 7))
@@ -192,3 +194,18 @@ async def test_without_a_smarthost_mails_are_kept(store: Store) -> None:
     await store.mail_kept(work.mail.id)
     assert (await store.counts()).outbox_by_state == {"kept": 1}
     assert await store.outbox_mail(99) is None
+
+
+async def test_a_group_is_bounded_in_time_and_size(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "MAX_GROUP", 8)
+    groups = []
+    for n in range(6):
+        accepted = await store.accept(mail(*(f"+614210{n}0{m:03}" for m in range(4))))
+        groups.append(accepted.mail_id)
+        clock.forward(4 * MINUTE)
+    for sms in await all_sent(store):
+        await news(store, sms, News.DELIVERED)
+    work = await due(store)
+    assert [(one.mail.group, len(one.sms)) for one in work] == [(groups[n], 8) for n in (0, 2, 4)]
