@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
@@ -400,7 +401,7 @@ async def test_two_hundred_events_in_one_body_are_all_stored(calling: Calling, s
 async def test_a_body_that_never_ends_is_408(
     calling: Calling, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.event_in.app.BODY_S", 0.1)
+    monkeypatch.setattr(sys.modules["bridge.event_in.app"], "BODY_S", 0.1)
 
     async def drip() -> AsyncIterator[bytes]:
         yield b"{"
