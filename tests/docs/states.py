@@ -11,7 +11,7 @@ _TIMING = Timing()
 _NOW = 100 * HOUR
 _HEAD = """# The life of an SMS
 
-Drawn from the table in `bridge/sms.py` by `python -m tests.docs.states`; a test keeps it true.
+Drawn from the table in `bridge/sms/table.py` by `python -m tests.docs.states`; a test keeps it true.
 
 An SMS is in one of five states while something is still to be done: **queued** (waits to be sent), **sending**
 (claimed, the call to the vendor is under way), **submitted** (the vendor took it), **unknown** (it cannot be told
