@@ -122,7 +122,7 @@ async def start(
     running: list[Running] = []
 
     async def starter(*tls: Any, policy: Policy = POLICY, **changes: Any) -> Running:
-        store = await open_store(tmp_path / f"{len(running)}.db", settings=STORE_SETTINGS)
+        store = await open_store(tmp_path / f"{len(running)}.db", settings=STORE_SETTINGS, busy_ms=1_000)
         settings = Settings(
             listeners=tuple(Listener("127.0.0.1", 0, kind) for kind in tls or ("none",)),
             hostname="gw.sms.local",

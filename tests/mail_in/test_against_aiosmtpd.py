@@ -3,6 +3,7 @@ and take the same mails, however the octets are cut into packets."""
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +44,8 @@ _STEP = st.one_of(
     _transaction(),
     st.sampled_from(
         [
-            ["NOOP"], ["RSET"], ["NOOP x"], ["MAIL FROM:<a@plant.example>", "RSET"], ["EHLO again"], ["HELO again"],
+            ["NOOP"], ["RSET"], ["NOOP x"], ["MAIL FROM:<a@plant.example>", "RSET"], ["EHLO again"],
+            ["HELO again", "EHLO again"],
             ["RCPT TO:<0421000001@sms.local>"], ["DATA"], ["MAIL FROM:<a@plant.example> BODY=8BITMIME", "RSET"],
             ["MAIL FROM:<a@plant.example>", "MAIL FROM:<a@plant.example>", "RSET"], ["RSET x"], ["EXPN x"],
             ["MAIL FROM:<a@plant.example> SIZE=99999999", "RSET"], ["NONSENSE"], ["VRFY x"],
@@ -72,7 +74,7 @@ async def converse(port: int, session: list[str], packets: list[int]) -> list[st
     """Say the session, each command after the answer to the last, cut into packets; the codes answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     codes = [await _code(reader)]
-    sizes = iter(packets * 1_000)
+    sizes = itertools.cycle(packets)
     for line in session:
         in_data = codes[-1] == "354"
         if line.endswith(".\r\n") and not in_data:

@@ -17,6 +17,7 @@ from bridge.errors import ConfigError
 from bridge.mail_in import Listener, MailIn, Settings, Timeouts
 from bridge.mail_in import conversation as conversation_module
 from bridge.mail_in.collect import Collector
+from bridge.mail_in.connection import Connection
 from tests.mail_in.client import Client
 from tests.mail_in.conftest import NETWORK_RULE, POLICY, STRANGERS, Running, Starter, until
 
@@ -486,3 +487,46 @@ async def test_a_client_that_never_sends_crlf_dot_crlf_is_named_in_the_log(
 
     await asyncio.to_thread(talk)
     await until(lambda: any("never sent CRLF.CRLF" in record.message for record in caplog.records))
+
+
+async def test_a_command_longer_than_the_buffer_is_skipped_to_its_end(start: Starter) -> None:
+    server = await start()
+
+    def talk() -> list[str]:
+        with Client(server.port) as client:
+            client.send(
+                b"NOOP " + b"x" * 300_000 + b"\r\nNOOP\r\n" + b"NOOP " + b"y" * 20_000 + b"\r\nNOOP\r\n"
+            )
+            return [client.line() for _ in range(5)]
+
+    said = ["500 5.5.2 the command is too long", "250 2.0.0 OK"]
+    assert (await asyncio.to_thread(talk))[1:] == said + said
+
+
+async def test_answers_to_very_many_commands_sent_at_once_are_all_given(start: Starter) -> None:
+    server = await start()
+
+    def talk() -> list[str]:
+        with Client(server.port) as client:
+            client.send(b"NOOP\r\n" * 500 + b"QUIT\r\n")
+            return [client.line() for _ in range(503)]
+
+    lines = await asyncio.to_thread(talk)
+    assert lines[1:] == ["250 2.0.0 OK"] * 500 + ["221 2.0.0 bye", ""]
+
+
+async def test_a_fault_outside_any_command_ends_that_conversation_alone(
+    start: Starter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await start()
+    real = Connection.line
+
+    async def broken(self: Connection, most: int = 0) -> bytes | None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(Connection, "line", broken)
+    with Client(server.port) as client:
+        assert "secret" not in await asyncio.to_thread(client.line) + await asyncio.to_thread(client.line)
+    monkeypatch.setattr(Connection, "line", real)
+    assert (await send(server.port)).startswith("250 ")
+    assert any(record.message == "conversation failed" for record in caplog.records)

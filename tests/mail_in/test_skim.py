@@ -85,7 +85,7 @@ def read(raw: bytes) -> InboundMail | str:
         return str(error)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(_mail(), st.lists(st.integers(0, 400), max_size=5))
 def test_a_skimmed_mail_reads_like_the_whole_one(raw: bytes, cuts: list[int]) -> None:
     kept, cut = skimmed(raw, cuts)
@@ -93,7 +93,7 @@ def test_a_skimmed_mail_reads_like_the_whole_one(raw: bytes, cuts: list[int]) ->
     assert read(kept) == read(raw)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_mail())
 def test_how_the_octets_arrive_changes_nothing(raw: bytes) -> None:
     assert skimmed(raw, list(range(len(raw)))) == skimmed(raw)
