@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.errors import StoreError
 from bridge.report import alarms
-from bridge.report.values import MailKind
+from bridge.report.values import MailKind, OutboxMail
 from bridge.retry import Account
 from bridge.sms import State
 from bridge.store import AlarmLine, SmsFilter, Store
@@ -74,9 +74,9 @@ def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable
         Route("/", desk.messages),
         Route("/messages/{message_id}", desk.message),
         Route("/mails", desk.mails),
-        Route("/mails/{mail_id:int}", desk.mail),
-        Route("/mails/{mail_id:int}/html", desk.mail_html),
-        Route("/mails/{mail_id:int}/raw", desk.mail_raw),
+        Route("/mails/{mail_id}", desk.mail),
+        Route("/mails/{mail_id}/html", desk.mail_html),
+        Route("/mails/{mail_id}/raw", desk.mail_raw),
         Route("/static/{name}", desk.static),
         Route("/metrics", desk.metrics),
         Route("/healthz", healthz),
@@ -140,22 +140,26 @@ class _Desk:
         older = _query({}, before=rows[PAGE_ROWS - 1].id) if len(rows) > PAGE_ROWS else ""
         return self._page("mails.html", rows=rows[:PAGE_ROWS], older=older, first=before is None)
 
+    async def _found(self, request: Request) -> OutboxMail | None:
+        mail_id = _id(request.path_params["mail_id"])
+        return None if mail_id is None else await self._store.outbox_mail(mail_id)
+
     async def mail(self, request: Request) -> Response:
-        found = await self._store.outbox_mail(request.path_params["mail_id"])
+        found = await self._found(request)
         if found is None:
             return await self.not_found(request, None)
         read = mail_view.as_it_came if found.kind is MailKind.POSTMASTER else mail_view.read
         return self._page("mail.html", mail=found, shown=read(found.raw) if found.raw else None)
 
     async def mail_html(self, request: Request) -> Response:
-        found = await self._store.outbox_mail(request.path_params["mail_id"])
+        found = await self._found(request)
         if found is None or not found.raw or found.kind is MailKind.POSTMASTER:
             return await self.not_found(request, None)
         headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
         return HTMLResponse(mail_view.read(found.raw).html, headers=headers)
 
     async def mail_raw(self, request: Request) -> Response:
-        found = await self._store.outbox_mail(request.path_params["mail_id"])
+        found = await self._found(request)
         if found is None or not found.raw:
             return await self.not_found(request, None)
         name = f'attachment; filename="mail-{found.id}.eml"'
@@ -238,7 +242,11 @@ def _field(request: Request, key: str) -> str:
 
 
 def _before(request: Request) -> int | None:
-    given = request.query_params.get("before", "")
+    return _id(request.query_params.get("before", ""))
+
+
+def _id(given: str) -> int | None:
+    """Return an id of the store; None for what cannot be one, such as what has more than 64 bits."""
     return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
 
 

@@ -5,9 +5,10 @@ Mails to postmaster@ are a stranger's: they are shown as the text they came as, 
 
 import base64
 import email
-import email.policy
 from dataclasses import dataclass
-from email.message import EmailMessage, Message
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
 from typing import Final
 
 _SHOWN: Final = (
@@ -35,15 +36,15 @@ class MailView:
 
 def read(raw: bytes) -> MailView:
     """Return the parts of a mail that we made ourselves."""
-    mail = email.message_from_bytes(raw, policy=email.policy.compat32)
-    headers = tuple((name, _decoded(mail, name)) for name in _SHOWN if mail[name])
+    mail = email.message_from_bytes(raw)
+    headers = tuple((name, _decoded(str(mail[name]))) for name in _SHOWN if mail[name])
     text, html, pictures = "", "", {}
     for part in mail.walk():
         kind = part.get_content_type()
         if kind == "text/plain" and not text:
-            text = _content(part)
+            text = _payload(part).decode("utf-8", "replace")
         elif kind == "text/html" and not html:
-            html = _content(part)
+            html = _payload(part).decode("utf-8", "replace")
         elif kind.startswith("image/") and part["Content-ID"]:
             pictures[part["Content-ID"].strip("<>")] = _data_url(kind, _payload(part))
     for cid, url in pictures.items():
@@ -57,25 +58,17 @@ def as_it_came(raw: bytes) -> MailView:
     return MailView((), raw[:_AS_IT_CAME].decode("utf-8", "replace").replace("\r\n", "\n"), "")
 
 
-def _decoded(mail: Message, name: str) -> str:
-    parsed = EmailMessage(policy=email.policy.default)
+def _decoded(field: str) -> str:
+    """A field's text. One that Python cannot decode is shown as it stands."""
     try:
-        parsed[name] = str(mail[name]).replace("\r", "").replace("\n", "")
-        return str(parsed[name])
-    except (ValueError, LookupError, IndexError):
-        return str(mail[name])
+        return str(make_header(decode_header(field.replace("\r", "").replace("\n", ""))))
+    except (MessageError, LookupError, ValueError):
+        return field
 
 
 def _payload(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
-
-
-def _content(part: Message) -> str:
-    try:
-        return _payload(part).decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
-        return _payload(part).decode("utf-8", "replace")
 
 
 def _data_url(kind: str, content: bytes) -> str:
