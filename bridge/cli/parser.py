@@ -97,8 +97,11 @@ def _service(commands: Commands) -> None:
         )
     show.set_defaults(run=_runs("demo", "run"))
 
-    vendor = commands.add_parser("simulator", help="the vendor simulator alone", add_help=False)
-    vendor.add_argument("arguments", nargs=argparse.REMAINDER)
+    # A program of its own, with options of its own: no sign begins an option of ours here.
+    vendor = commands.add_parser(
+        "simulator", help="the vendor simulator alone", add_help=False, prefix_chars="\0"
+    )
+    vendor.add_argument("arguments", nargs="*")
     vendor.set_defaults(run=_runs("service", "simulator"))
 
 
