@@ -1,12 +1,13 @@
 # make run    sets everything up and starts the demo: bridge, simulated vendor, desk
 # make test   sets everything up and runs every check
+# make bench  measures speed and memory beside the budget and others; needs Postfix's smtp-source
 # Needs Python >= 3.11, pip and make. All of it lands in .venv here.
 
 VENV := .venv
 BIN  := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test lint types imports check format clean
+.PHONY: help run test bench lint types imports check format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -18,6 +19,9 @@ test: $(VENV)/.test
 	@sh tests/system-packages.sh
 	@$(MAKE) --no-print-directory lint types imports
 	@$(BIN)/python -m tests.all $(ARGS)
+
+bench: $(VENV)/.test
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

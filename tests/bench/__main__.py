@@ -1,0 +1,52 @@
+"""Measures everything and prints it with the budget: ``python -m tests.bench [PART …] [--rounds N]``.
+
+Every part puts servers on loopback and a load on them, ours and the others in turns, so that a busy machine
+slows all of them. Figures are medians; ratios are medians of the rounds' ratios.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from tests.bench import accept, delay, whole
+from tests.bench.load import program
+from tests.bench.results import Line, show
+
+ROUNDS: Final = 5
+
+PARTS: Final[dict[str, tuple[str, Callable[[int], list[Line]]]]] = {
+    "accept": ("durable accept", accept.measure),
+    "send": ("end to end", whole.end_to_end),
+    "circle": ("full circle", whole.full_circle),
+    "delay": ("delay", lambda rounds: delay.inside()),
+    "start": ("start", lambda rounds: delay.start()),
+    "sign": ("signature", lambda rounds: delay.signature()),
+}
+
+
+def main() -> int:
+    reader = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    reader.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {' '.join(PARTS)} (default: all)")
+    reader.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    options = reader.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        reader.error(f"no such part: {' '.join(sorted(unknown))}")
+    if program("smtp-source") is None or program("smtp-sink") is None:
+        print(
+            "the benchmark needs smtp-source and smtp-sink (Debian: apt-get install postfix)", file=sys.stderr
+        )
+        return 1
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start without compiled files is another figure
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load}")
+    for name in options.parts or PARTS:
+        title, measure = PARTS[name]
+        show(title, measure(max(options.rounds, 1)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What the benchmark prints: a line a figure, its goal beside it, met or missed and by how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound of the budget. ``most``: it is an upper one."""
+
+    bound: float
+    most: bool = False
+
+    def verdict(self, value: float) -> str:
+        missed = value > self.bound if self.most else value < self.bound
+        if not missed:
+            return "met"
+        return f"MISSED by {abs(value - self.bound) / self.bound:.0%}"
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.most else '≥'} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure; ``value`` None: it could not be measured, and ``note`` says why."""
+
+    figure: str
+    value: float | None
+    unit: str = ""
+    goal: Goal | None = None
+    note: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        if self.value is None:
+            return self.figure, "–", str(self.goal or ""), "not measured", self.note
+        shown = f"{self.value:,.0f}" if self.value >= 100 else f"{self.value:.2f}"
+        verdict = self.goal.verdict(self.value) if self.goal else ""
+        return self.figure, f"{shown} {self.unit}".rstrip(), str(self.goal or ""), verdict, self.note
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One burst of load on one server: mails a second, and the server's own CPU a mail (µs; None: unknown)."""
+
+    per_second: float
+    cpu_us: float | None = None
+
+
+def ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
+    """Return the median of the ratios of runs that followed each other: a slow moment slows both."""
+    return median(our.per_second / their.per_second for our, their in zip(ours, theirs, strict=True))
+
+
+def speed(runs: Sequence[Run]) -> float:
+    """Return the median of mails a second."""
+    return median(run.per_second for run in runs)
+
+
+def cpu(runs: Sequence[Run]) -> str:
+    """Return the median of CPU a mail as a note."""
+    known = [run.cpu_us for run in runs if run.cpu_us is not None]
+    return f"{median(known):,.0f} µs CPU a mail" if known else ""
+
+
+def show(title: str, lines: Sequence[Line]) -> None:
+    """Print one part of the table."""
+    heads = (title, "measured", "goal", "", "")
+    rows = [line.cells() for line in lines]
+    widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    print()
+    for row in (heads, tuple("-" * width for width in widths), *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(flush=True)

@@ -1,0 +1,128 @@
+"""The whole way, in one process: mail in to the vendor's answer, and on to the report at the smarthost."""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.bench.load import WAYS, Way, burst
+from tests.bench.postfix import Postfix
+from tests.bench.results import Goal, Line, Run, cpu, ratio, speed
+from tests.bench.servers import SECRET, Bridge, Sink, Vendor, stopping
+
+MAILS: Final = 1_500
+POSTFIX_MAILS: Final = 150
+CIRCLES: Final = 800
+WITHIN_S: Final = 60.0
+_OVER_CURL: Final[dict[Way, Goal]] = {"new": Goal(6), "reused": Goal(10)}
+_CIRCLE: Final = Goal(250)
+_MEMORY: Final = Goal(150, most=True)
+_RSA_BITS: Final = 2048
+
+
+def end_to_end(rounds: int) -> list[Line]:
+    """Return the figures from the first mail handed in to the last POST answered."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        vendor = Vendor(folder)
+        bridge = Bridge(folder, vendor.port)
+        postfix = Postfix(f"http://127.0.0.1:{vendor.port}/send")
+        with stopping((bridge, vendor, postfix)):
+            bridge.start()
+            postfix.start()
+            ours: dict[Way, list[Run]] = {way: [] for way in WAYS}
+            curls: dict[Way, list[Run]] = {way: [] for way in WAYS}
+            for _ in range(rounds):
+                for way in WAYS:
+                    before = bridge.running.cpu_s
+                    rate = _posted(vendor, bridge.smtp, way, MAILS)
+                    ours[way].append(Run(rate, (bridge.running.cpu_s - before) / MAILS * 1e6))
+                    if not postfix.missing:
+                        curls[way].append(Run(_posted(vendor, postfix.sending, way, POSTFIX_MAILS)))
+            _check_settled(bridge, rounds * MAILS * len(WAYS))
+            lines = []
+            for way in WAYS:
+                missing = postfix.missing
+                lines += [
+                    Line(
+                        f"Postfix + pipe + curl, {way}",
+                        None if missing else speed(curls[way]),
+                        "per s",
+                        note=missing,
+                    ),
+                    Line(f"end to end, {way}", speed(ours[way]), "per s", note=cpu(ours[way])),
+                    Line(
+                        f"  ÷ Postfix + pipe + curl, {way}",
+                        None if missing else ratio(ours[way], curls[way]),
+                        "",
+                        _OVER_CURL[way],
+                        missing,
+                    ),
+                ]
+            return [*lines, Line("memory, the most", bridge.running.memory_mib("VmHWM"), "MiB", _MEMORY)]
+
+
+def full_circle(rounds: int) -> list[Line]:
+    """Return the figures of mail → SMS → webhook → signed report, with the smarthost's last 250 as the end."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        vendor, sink = Vendor(folder), Sink(folder)
+        bridge = _reporting(folder, vendor, sink)
+        with stopping((bridge, vendor, sink)):
+            bridge.start()
+            vendor.tell(bridge.hook, f"/hooks/sms/{SECRET}")
+            runs = []
+            for done in range(rounds):
+                before = bridge.running.cpu_s
+                began_at = burst(bridge.smtp, CIRCLES, "reused").began_at
+                ended_at = sink.wait_for((done + 1) * CIRCLES, WITHIN_S)
+                used_s = bridge.running.cpu_s - before
+                runs.append(Run(CIRCLES / (ended_at - began_at), used_s / CIRCLES * 1e6))
+            delivered = bridge.count("SELECT count(*) FROM sms WHERE state = 'delivered'")
+            if delivered != rounds * CIRCLES:
+                raise RuntimeError(f"{rounds * CIRCLES} went round, {delivered} are delivered")
+            return [
+                Line("full circle", speed(runs), "per s", _CIRCLE, cpu(runs)),
+                Line("memory, the most", bridge.running.memory_mib("VmHWM"), "MiB", _MEMORY),
+            ]
+
+
+def _posted(vendor: Vendor, port: int, way: Way, mails: int) -> float:
+    """Hand in ``mails`` and return how many a second reached the vendor, to the last one."""
+    before, _ = vendor.stats()
+    began_at = burst(port, mails, way).began_at
+    return mails / (vendor.wait_for(before + mails, WITHIN_S) - began_at)
+
+
+def _check_settled(bridge: Bridge, mails: int) -> None:
+    """Every mail must be an SMS of its own (its POST was counted by the vendor)."""
+    if (stored := bridge.count()) != mails:
+        raise RuntimeError(f"{mails} mails were answered 250, {stored} SMS are stored")
+
+
+def _reporting(folder: Path, vendor: Vendor, sink: Sink) -> Bridge:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    pem = folder / "dkim.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    pem.chmod(0o600)
+    rule = {
+        "match": ["ups@plant.example"],
+        "proof": ["network"],
+        "networks": ["127.0.0.0/8"],
+        "brand": "plant",
+        "reports": {"when": ["failed", "delivered"], "to": "sender"},
+    }
+    outbox = {
+        "smarthost": f"smtp://127.0.0.1:{sink.port}",
+        "dkim": {"domain": "plant.example", "selector": "bridge", "key": str(pem)},
+    }
+    brands = {"plant": {"name": "The Plant", "from": "sms@plant.example", "accent": "#0a7d6c"}}
+    return Bridge(folder, vendor.port, senders=[rule], outbox=outbox, brands=brands)
