@@ -17,6 +17,7 @@ from bridge.app.parts import ALL, Part
 from bridge.app.supervise import Loop, supervise
 from bridge.config import Config
 from bridge.errors import StoreError
+from bridge.mail_in import MailIn
 from bridge.store import Store
 from bridge.web import desk_app
 
@@ -61,6 +62,7 @@ class _Service:
     stack: contextlib.AsyncExitStack
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     loops: dict[str, Loop] = field(default_factory=dict)
+    mail_in: MailIn | None = None
 
 
 async def run_service(
@@ -99,13 +101,19 @@ async def run_service(
 
 
 async def _drain(service: _Service, tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Stop the loops: each finishes what it began. What takes too long is left for the next start to clear up."""
+    """Take no more mail and stop the loops, both at once: a mail that nobody sends any more is another's to take.
+
+    Each finishes what it began. What takes too long is left for the next start to clear up.
+    """
     service.stop.set()
-    if tasks:
-        await asyncio.wait(tasks, timeout=_DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
-    for task in tasks:
+    ending = list(tasks)
+    if service.mail_in is not None:
+        ending.append(asyncio.create_task(service.mail_in.drain(_DRAIN_S), name="mail"))
+    if ending:
+        await asyncio.wait(ending, timeout=_DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
+    for task in ending:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 def _ended_by_signal() -> "asyncio.Future[None]":
@@ -161,8 +169,7 @@ async def _start_desk(service: _Service) -> int:
 
 
 async def _start_mail_in(service: _Service) -> tuple[int, ...]:
-    server = wiring.mail_in_of(service.config, service.store)
-    ports = await server.start()
-    service.stack.push_async_callback(server.stop)
-    service.stack.push_async_callback(server.drain, _DRAIN_S)
+    service.mail_in = wiring.mail_in_of(service.config, service.store)
+    ports = await service.mail_in.start()
+    service.stack.push_async_callback(service.mail_in.stop)
     return tuple(ports)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import httpx
 import yaml
@@ -66,6 +66,14 @@ class Vendor:
         self.simulator: Simulator = loop.do(self._stack.enter_async_context(running(settings)))
         self.http = httpx.Client(base_url=self.simulator.url, timeout=PATIENT_CLIENT, trust_env=False)
 
+    @property
+    def send_url(self) -> str:
+        return self.simulator.send_url
+
+    @property
+    def rest_url(self) -> str:
+        return self.simulator.rest_url
+
     def sent(self, number: str = "") -> list[dict[str, Any]]:
         """The SMS that the vendor made, oldest first."""
         log = self.http.get("/admin/log", params={"kind": "send", "limit": 1000}).json()["log"]
@@ -97,14 +105,17 @@ class Vendor:
 
 
 class _Keep:
-    def __init__(self, mails: "list[Mail]") -> None:
-        self._mails = mails
+    def __init__(self, smarthost: "Smarthost") -> None:
+        self._smarthost = smarthost
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)
-        self._mails.append(Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
-        return "250 2.0.0 kept"
+        mail = Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content)
+        answer = self._smarthost.at_data(mail)
+        if answer is None:
+            self._smarthost.mails.append(mail)
+        return answer or "250 2.0.0 kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +138,22 @@ class Mail:
 
 
 class Smarthost:
-    """An SMTP server that keeps what it is handed."""
+    """An SMTP server that keeps what it is handed; ``options`` are those of aiosmtpd's server.
 
-    def __init__(self, loop: Loop) -> None:
+    ``at_data`` is asked for each mail, after its last dot: an answer in place of 250, or None.
+    """
+
+    def __init__(self, loop: Loop, port: int = 0, **options: Any) -> None:
         self.mails: list[Mail] = []
+        self.at_data: Callable[[Mail], str | None] = lambda mail: None
+        self._port, self._options = port, {"hostname": "smarthost.test", "enable_SMTPUTF8": True, **options}
         self._loop = loop
         self._server = loop.do(self._start())
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     async def _start(self) -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(
-            lambda: SMTP(_Keep(self.mails), hostname="smarthost.test", enable_SMTPUTF8=True), "127.0.0.1", 0
+            lambda: SMTP(_Keep(self), **self._options), "127.0.0.1", self._port
         )
 
     def about(self, text: str) -> list[Mail]:
@@ -188,7 +204,9 @@ class Bridge:
         return [json.loads(line) for line in done.stdout.splitlines()][::-1]
 
 
-def command(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+def command(
+    *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """Run ``smsbridge`` with these arguments to its end."""
     return subprocess.run(
         [sys.executable, "-m", "bridge", *arguments],
@@ -197,16 +215,17 @@ def command(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[st
         text=True,
         timeout=WITHIN_S,
         check=False,
+        env={**os.environ, **(env or {})},
     )
 
 
-def serve(config: Path, *options: str) -> Bridge:
+def serve(config: Path, *options: str, env: Mapping[str, str] | None = None) -> Bridge:
     """Start the service and wait until it says that it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bridge", "serve", "-c", str(config), *options],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
     )
     bridge = Bridge(config, process)
     ready: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -228,7 +247,17 @@ def _read(process: "subprocess.Popen[str]", lines: list[str], ready: "queue.Queu
     process.stderr.close()
 
 
-def write_config(folder: Path, vendor: Vendor, smarthost: Smarthost | None, /, **changes: Any) -> Path:
+class Urls(Protocol):
+    """A vendor as a configuration names it."""
+
+    @property
+    def send_url(self) -> str: ...
+
+    @property
+    def rest_url(self) -> str: ...
+
+
+def write_config(folder: Path, vendor: Urls, smarthost: Smarthost | None, /, **changes: Any) -> Path:
     """Write a configuration of a clinic whose clients are known by network; ``changes`` replace top keys."""
     settings: dict[str, Any] = {
         "domains": ["sms.local"],
@@ -240,8 +269,8 @@ def write_config(folder: Path, vendor: Vendor, smarthost: Smarthost | None, /, *
         "http": {"listen": {"address": "127.0.0.1", "port": 0}, "url": "http://127.0.0.1:8090"},
         "desk": {"listen": {"address": "127.0.0.1", "port": 0}},
         "vendor": {
-            "send_url": vendor.simulator.send_url,
-            "rest_url": vendor.simulator.rest_url,
+            "send_url": vendor.send_url,
+            "rest_url": vendor.rest_url,
             "sender": "application@example.com",
             "token": "ta8wr7ymd",
             "auth_token": "demo-auth-token",
