@@ -14,7 +14,8 @@ from bridge.config import load_users, remove_user, set_user, user_name
 from bridge.errors import ConfigError
 from tests.config.sample import changed, said
 
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("geheim")
+SALT = b"the same each time"  # tests run in several processes: they must be called alike in all of them
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("geheim", salt=SALT)
 
 
 def test_users_are_written_read_changed_and_removed(tmp_path: Path) -> None:
