@@ -5,11 +5,12 @@ replaced: they hold whole mails in memory, cancel a commit when the client hangs
 exceptions' text into answers.
 """
 
+import abc
 import asyncio
 import logging
 import ssl
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from aiosmtpd.smtp import SMTP
 
@@ -17,6 +18,7 @@ from bridge.decide import Client
 from bridge.mail_in import replies
 from bridge.mail_in.collect import MAX_LINE
 from bridge.mail_in.house import House
+from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import normal_address, place_of
 from bridge.mail_in.settings import Listener
 
@@ -60,7 +62,7 @@ class Connection(SMTP):
         self._loop = house.loop
         self._wire: asyncio.WriteTransport | None = None
         self._counted = False
-        self._out: list[bytes] = []
+        self._out: list[Reply] = []
         self._deadline = _NO_DEADLINE
         self._timer: asyncio.TimerHandle | None = None
         self._waiting = False  # for a command: to be told of a shutdown at once
@@ -69,9 +71,9 @@ class Connection(SMTP):
         """Nothing: aiosmtpd looks through every instance for commands it may call, 80 µs a connection."""
         return ()
 
+    @abc.abstractmethod
     async def command(self, line: bytes | None) -> None:
         """Do one command line; None stands for one that was too long."""
-        raise NotImplementedError
 
     # Begin and end
 
@@ -123,7 +125,9 @@ class Connection(SMTP):
         if self.tls_on or self.listener.tls != "implicit":  # before its handshake nobody could read it
             self._wire.write(last)
         self._wire.close()
-        self._loop.call_later(_LINGER_S, self.abort)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(_LINGER_S, self.abort)
 
     async def _handle_client(self) -> None:
         """The conversation, from greeting to end."""
@@ -144,6 +148,8 @@ class Connection(SMTP):
 
     def wait_at_most(self, wait_ms: float, *, and_until: float = _NO_DEADLINE) -> None:
         """From now on the connection is given up after ``wait_ms``, and at ``and_until`` (loop time)."""
+        if self._wire is None or self._wire.is_closing():
+            return
         self._deadline = deadline = min(self._loop.time() + wait_ms / 1000, and_until)
         if self._timer is None or deadline < self._timer.when():
             self._ring_at(deadline)
@@ -168,13 +174,9 @@ class Connection(SMTP):
 
     # Lines in, answers out
 
-    def say(self, reply: bytes) -> None:
+    def say(self, reply: Reply) -> None:
         """Have an answer ready; it goes out when we next wait for the client."""
         self._out.append(reply)
-
-    async def push(self, status: Any) -> None:
-        """aiosmtpd's way to answer, held to the same rule as ours."""
-        self.say(replies.checked(str(status)))
 
     async def flush(self) -> None:
         """Send the answers that stand ready."""
@@ -228,8 +230,7 @@ class Connection(SMTP):
     async def begin_tls(self) -> None:
         """Go on inside TLS. What came in clear and is not read yet is thrown away (RFC 3207, 4.2)."""
         context = self.house.tls
-        if context is None:
-            raise Over
+        assert context is not None, "a listener with TLS does not start without"
         handshake_ms = self.house.settings.timeouts.handshake_ms
         self.wait_at_most(handshake_ms + 1_000)
         await self.flush()

@@ -110,7 +110,7 @@ class Conversation(Connection):
     async def _starttls(self, argument: bytes) -> None:
         if self.tls_on:
             self.say(replies.TLS_ALREADY)
-        elif self.listener.tls != "starttls" or self.house.tls is None:
+        elif self.listener.tls != "starttls":
             self.say(replies.NO_TLS)
         elif argument:
             self.say(replies.NOTHING_BEHIND_STARTTLS)

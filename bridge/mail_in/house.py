@@ -37,7 +37,7 @@ class House:
         self._connections = Connections(settings.max_connections, settings.reserved, settings.max_per_address)
         self._policy = policy
         self._candidates: dict[Client, tuple[SenderRule, ...]] = {}
-        self._extensions: dict[tuple[Tls, bool], bytes] = {}
+        self._extensions: dict[tuple[Tls, bool], Reply] = {}
 
     @property
     def open_connections(self) -> int:
@@ -71,14 +71,14 @@ class House:
             found = self._candidates[client] = decide.candidates(self._policy, client)
         return found
 
-    def extensions(self, tls: Tls, inside_tls: bool) -> bytes:
+    def extensions(self, tls: Tls, inside_tls: bool) -> Reply:
         """The answer to EHLO on such a listener."""
         key = (tls, inside_tls)
         if key not in self._extensions:
-            self._extensions[key] = b"".join(self._lines(tls, inside_tls))
+            self._extensions[key] = replies.several(self._names(tls, inside_tls))
         return self._extensions[key]
 
-    def _lines(self, tls: Tls, inside_tls: bool) -> list[bytes]:
+    def _names(self, tls: Tls, inside_tls: bool) -> list[str]:
         names = [
             self.settings.hostname,
             "PIPELINING",
@@ -86,10 +86,8 @@ class House:
             "8BITMIME",
             "SMTPUTF8",
         ]
-        if tls == "starttls" and not inside_tls and self.tls is not None:
+        if tls == "starttls" and not inside_tls:
             names.append("STARTTLS")
         if inside_tls and self.settings.users:
             names.append("AUTH PLAIN LOGIN")
-        names.append("ENHANCEDSTATUSCODES")
-        made = [replies.checked(f"250 {name}") for name in names]
-        return [line[:3] + b"-" + line[4:] for line in made[:-1]] + [made[-1]]
+        return [*names, "ENHANCEDSTATUSCODES"]

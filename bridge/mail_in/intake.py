@@ -200,6 +200,8 @@ def _log_taken(
     mail_id: str, transaction: Transaction, accept: Accept, queued: int, duplicates: int, began: float
 ) -> None:
     mail = accept.mail
+    if not _LOG.isEnabledFor(logging.INFO):
+        return
     _LOG.info(
         "mail taken",
         extra={

@@ -154,12 +154,11 @@ class Logins:
             return False
 
     def _hash_of_nobody(self) -> str:
-        """A hash that nothing fits and that costs as much as the users' own."""
-        hasher = self._hasher
+        """A hash that nothing fits and that costs as much as the users' own; none is needed without users."""
         for hashed in self._users.values():
             try:
                 hasher = PasswordHasher.from_parameters(extract_parameters(hashed))
-                break
             except InvalidHashError:
                 continue
-        return hasher.hash(secrets.token_bytes(16))
+            return hasher.hash(secrets.token_bytes(16))
+        return self._hasher.hash(secrets.token_bytes(16)) if self._users else ""

@@ -4,6 +4,7 @@ RFC 5321, 4.2 (codes), RFC 3463 (enhanced codes).
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final, NewType
 
 from bridge.decide import Refuse
@@ -19,6 +20,12 @@ def checked(line: str) -> Reply:
     if _LINE.fullmatch(line):
         return Reply(line.encode("ascii") + b"\r\n")
     return FAULT
+
+
+def several(names: Sequence[str]) -> Reply:
+    """The answer to EHLO: the one that has a line for each extension (RFC 5321, 4.1.1.1)."""
+    lines = [checked(f"250 {name}") for name in names]
+    return Reply(b"".join(b"250-" + line[4:] for line in lines[:-1]) + lines[-1])
 
 
 def refusal(refuse: Refuse) -> Reply:

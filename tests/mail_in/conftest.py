@@ -1,6 +1,7 @@
 """A whole SMTP server on a free port over a real store, and certificates made on the spot."""
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 import ssl
@@ -114,15 +115,15 @@ def users() -> dict[str, str]:
     return {"clinic": hashed, "second": hashed, "broken": "no hash at all"}
 
 
-@pytest.fixture
-async def start(
-    tmp_path: Path, certificate: tuple[str, str], users: dict[str, str]
+@contextlib.asynccontextmanager
+async def servers(
+    folder: Path, certificate: tuple[str, str], users: dict[str, str]
 ) -> AsyncIterator[Starter]:
     """Starts servers: ``start("none", "starttls", policy=…, max_size=…)``, and stops them at the end."""
     running: list[Running] = []
 
     async def starter(*tls: Any, policy: Policy = POLICY, **changes: Any) -> Running:
-        store = await open_store(tmp_path / f"{len(running)}.db", settings=STORE_SETTINGS, busy_ms=1_000)
+        store = await open_store(folder / f"{len(running)}.db", settings=STORE_SETTINGS, busy_ms=1_000)
         settings = Settings(
             listeners=tuple(Listener("127.0.0.1", 0, kind) for kind in tls or ("none",)),
             hostname="gw.sms.local",
@@ -140,6 +141,14 @@ async def start(
     for one in running:
         await one.mail_in.stop()
         await one.store.close()
+
+
+@pytest.fixture
+async def start(
+    tmp_path: Path, certificate: tuple[str, str], users: dict[str, str]
+) -> AsyncIterator[Starter]:
+    async with servers(tmp_path, certificate, users) as starter:
+        yield starter
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

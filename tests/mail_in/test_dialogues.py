@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.mail_in.client import Client
-from tests.mail_in.conftest import POLICY, STRANGERS, Starter
+from tests.mail_in.conftest import POLICY, STRANGERS, Starter, servers
 
 FILES = sorted((Path(__file__).parent / "dialogues").glob("*.txt"))
 
@@ -27,6 +27,21 @@ def test_there_are_dialogues() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 async def test_a_dialogue_goes_as_written(file: Path, start: Starter, trusting: ssl.SSLContext) -> None:
+    await _go(file, start, trusting)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_dialogue_goes_alike_in_uvloop(
+    file: Path, tmp_path: Path, certificate: tuple[str, str], users: dict[str, str], trusting: ssl.SSLContext
+) -> None:
+    async def main() -> None:
+        async with servers(tmp_path, certificate, users) as start:
+            await _go(file, start, trusting)
+
+    pytest.importorskip("uvloop").run(main())
+
+
+async def _go(file: Path, start: Starter, trusting: ssl.SSLContext) -> None:
     lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
     scene = dict(line[2:].split(maxsplit=1) for line in lines if line.startswith("@ "))
     policy = STRANGERS if scene.get("client") == "stranger" else POLICY

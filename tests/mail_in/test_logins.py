@@ -154,3 +154,9 @@ async def test_no_password_is_logged(made: Logins, caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.DEBUG)
     await made.check("clinic", b"a-secret-canary", "a")
     assert "canary" not in caplog.text
+
+
+async def test_users_whose_hashes_cannot_be_read_do_not_stop_the_server(clock: Clock) -> None:
+    made = Logins({"broken": "no hash at all"}, clock)
+    assert await made.check("broken", b"x", "a") is Outcome.BAD
+    made.close()

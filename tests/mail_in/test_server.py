@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import socket
 import sqlite3
 import ssl
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.decide import Client as DecideClient
 from bridge.errors import ConfigError
 from bridge.mail_in import Listener, MailIn, Settings, Timeouts
 from bridge.mail_in import conversation as conversation_module
 from bridge.mail_in.collect import Collector
 from bridge.mail_in.connection import Connection
+from bridge.mail_in.conversation import Conversation
 from tests.mail_in.client import Client
 from tests.mail_in.conftest import NETWORK_RULE, POLICY, STRANGERS, Running, Starter, until
 
@@ -137,6 +141,21 @@ async def test_who_is_too_slow_is_told_and_cut(start: Starter, timeouts: Timeout
             return lines
 
     assert (await asyncio.to_thread(talk))[-2] == "421 4.4.2 time is up; closing"
+
+
+async def test_who_goes_on_speaking_is_not_cut(start: Starter) -> None:
+    server = await start(timeouts=Timeouts(idle_ms=400))
+
+    def talk() -> float:
+        with Client(server.port) as client:
+            client.answer()
+            began = time.monotonic()
+            while time.monotonic() - began < 1.0:
+                assert client.say("NOOP") == "250 2.0.0 OK"
+                time.sleep(0.02)
+            return time.monotonic() - began
+
+    assert await asyncio.to_thread(talk) > 0.9
 
 
 async def test_octets_that_drip_do_not_hold_a_mail_open(start: Starter) -> None:
@@ -530,3 +549,38 @@ async def test_a_fault_outside_any_command_ends_that_conversation_alone(
     monkeypatch.setattr(Connection, "line", real)
     assert (await send(server.port)).startswith("250 ")
     assert any(record.message == "conversation failed" for record in caplog.records)
+
+
+async def test_a_connection_that_slips_in_while_shutting_down_is_told(start: Starter) -> None:
+    server = await start()
+    house = server.mail_in._house
+    assert house is not None
+    house.draining = True
+    with Client(server.port) as client:
+        assert await asyncio.to_thread(client.line) == "421 4.3.2 shutting down; please try again soon"
+
+
+async def test_what_is_remembered_of_clients_is_bounded(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.mail_in.house._MOST_CLIENTS", 3)
+    server = await start()
+    house = server.mail_in._house
+    assert house is not None
+    for number in range(10):
+        assert len(house.candidates(DecideClient(f"127.0.0.{number + 1}"))) == 1
+        assert house.candidates(DecideClient("192.0.2.1")) == ()
+    assert len(house._candidates) <= 3
+
+
+async def test_a_connection_is_let_go_of_as_soon_as_it_has_ended(start: Starter) -> None:
+    server = await start()
+    for _ in range(20):
+        await send(server.port, MAIL)
+    await until(functools.partial(_empty, server))
+
+    def gone() -> bool:
+        gc.collect()
+        return not any(isinstance(one, Conversation) for one in gc.get_objects())
+
+    await until(gone)
