@@ -6,6 +6,7 @@ The From of RFC 5322 is the identity; a proof is what the client showed, never w
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bridge.decide import answers
 from bridge.decide.values import Client, Envelope, Refuse
@@ -98,6 +99,7 @@ def _matches(pattern: str, address: str) -> bool:
     return domain == wanted
 
 
+@lru_cache(1_024)  # parsing one costs as much as all the rest of a proof, and a client sends many mails
 def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The client's address; one that came in over a dual-stack socket (``::ffff:…``) is an IPv4 address."""
     try:

@@ -55,10 +55,7 @@ def units_of(character: str, encoding: Encoding) -> int:
 def count(text: str) -> Count:
     """The encoding, units and billed parts of ``text``; an empty text has none."""
     encoding = encoding_of(text)
-    if encoding == "gsm7":
-        units = len(text) + len(_EXTENDED.findall(text))
-    else:
-        units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    units = _units(text, encoding)
     single, part = _SIZES[encoding]
     if units <= single:
         return Count(encoding, units, min(1, units))
@@ -122,8 +119,17 @@ def _at_word(shorter: str, text: str) -> str:
     return shorter[:blank] if blank >= max(1, len(shorter) - 20) else shorter
 
 
+def _units(text: str, encoding: Encoding) -> int:
+    """Septets or UTF-16 units of a whole text."""
+    if encoding == "gsm7":
+        return len(text) + len(_EXTENDED.findall(text))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def _ends(text: str, encoding: Encoding, part: int) -> list[int]:
     """The offset at which each part of ``part`` units ends."""
+    if _units(text, encoding) == len(text):  # no pair to look out for, as in most texts
+        return [*range(part, len(text), part), len(text)]
     ends, used = [], 0
     for position, character in enumerate(text):
         size = units_of(character, encoding)

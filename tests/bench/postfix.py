@@ -51,7 +51,7 @@ proxymap unix - - n - - proxymap
 error unix - - n - - error
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
-curl unix - n n - 20 pipe user=nobody argv={curl} -sS -o /dev/null -d Number=+61421000001 --data-urlencode Message@- {url}
+curl unix - n n - 20 pipe user=nobody argv={curl} -sS -o /dev/null -d Number=+614 --data-urlencode Message@- {url}
 """
 _WITHIN_S: Final = 30
 
