@@ -61,8 +61,8 @@ def _refused(error: smtplib.SMTPException) -> str:
         return f"refuses user or password ({error.smtp_code}): check outbox.smarthost and outbox.password"
     if isinstance(error, _NoTls):
         return "offers no TLS, and a password is never sent without: use smtps:// or another port"
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return "offers no login: take the user out of outbox.smarthost, or use another port"
+    if isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException:
+        return "offers no login that we can use: take the user out of outbox.smarthost, or use another port"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"refuses the session ({error.smtp_code}): does it take mail from this machine?"
     return "closes the connection or does not speak SMTP: check host and port"
