@@ -81,10 +81,13 @@ class Store:
         """Be the only process that runs this part. Raises PartBusy.
 
         Whoever takes ``send`` finds nobody else sending: what was being sent becomes `unknown` at once.
+        Whoever takes ``reports`` finds nobody else mailing: what was being handed over is due at once.
         """
         with part_lock(self._path, name):
             if name == "send":
                 await self._write(lambda tx: sending.adopt(tx, self._terms))
+            elif name == "reports":
+                await self._write(outbox.adopt)
             yield
 
     async def check(self) -> None:

@@ -13,6 +13,9 @@ WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit;
 -- name: lease_outbox
 UPDATE outbox SET due_at = :until WHERE id = :id;
 
+-- name: unlease_outbox
+UPDATE outbox SET due_at = :now WHERE state = 'due' AND due_at > :now AND attempts = 0;
+
 -- name: outbox_rendered
 UPDATE outbox SET raw = :raw, subject = :subject WHERE id = :id AND raw IS NULL;
 
