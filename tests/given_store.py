@@ -13,7 +13,7 @@ from bridge.sms import Input, Kind, Sms, State, Timing
 from bridge.store import Store, StoreSettings, open_store
 
 T = TypeVar("T")
-WAIT_S = 30.0
+WAIT_S = 60.0
 BUSY_MS = 300  # a locked database is told sooner than in service
 NUMBER = "+61421000001"
 

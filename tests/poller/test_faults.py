@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.rules import OnUnknown
-from bridge.sms import MINUTE, Sms, State
+from bridge.sms import HOUR, MINUTE, Sms, State
 from bridge.store import Store
 from tests.given_store import now, queued, until
 from tests.poller.given import asked, polling, rule, vendor
@@ -36,6 +36,11 @@ class Cell:
     @property
     def sender(self) -> str:
         return f"a{self.account[1:]}@example.com"
+
+    @property
+    def expire_after_ms(self) -> int:
+        """Soon only where the end is what the test waits for: a busy machine must not expire the others."""
+        return 6 * MINUTE if self.polls == "fail" and self.on_unknown == "hold" else 12 * HOUR
 
 
 def cells() -> list[Cell]:
@@ -67,7 +72,7 @@ async def test_every_cell_of_the_fault_table_ends_where_it_should(store: Store) 
                 [cell.number],
                 account=cell.account,
                 on_unknown=cell.on_unknown,
-                expire_after_ms=6 * MINUTE,
+                expire_after_ms=cell.expire_after_ms,
             )
             table.append((cell, sms))
         async with polling(store, one, sends=True, send_timeout_ms=1_500):
