@@ -72,7 +72,7 @@ def normal_mail(port: int) -> float:
         [b"\r" * MIB] * 20,
         [b".\r\n" * (MIB // 3)] * 8,
         [b"\r\n--q" * (MIB // 5)] * 20,
-        [b"words of a text\r\n" * (MIB // 17)] * 22,
+        [b"words of a text that goes on to the end of its line\r\n" * (MIB // 54)] * 22,
     ],
     ids=[
         "endless line",
@@ -100,7 +100,7 @@ async def test_one_hostile_mail_costs_little_and_others_are_served(
 async def test_many_big_mails_at_once_stay_within_the_bound(process: Process) -> None:
     await asyncio.to_thread(normal_mail, process.port)
     before = process.peak()
-    body = [b"words of a text\r\n" * (MIB // 17)] * 4
+    body = [b"words of a text that goes on to the end of its line\r\n" * (MIB // 54)] * 12
     answers = await asyncio.gather(
         *(asyncio.to_thread(send_mail, process.port, body) for _ in range(20)), return_exceptions=True
     )
