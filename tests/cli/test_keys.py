@@ -175,9 +175,11 @@ def test_a_key_that_could_not_be_used_is_not_made(bench: Bench, options: tuple[s
 def test_a_disk_that_is_full_leaves_no_half_of_a_key(bench: Bench) -> None:
     """A limit of file size stands for the full disk."""
     code = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from bridge.cli import main;"
-        "sys.exit(main(['dkim', 'keygen', '--domain', 'example.com', '--out', 'k.pem']))"
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "limit = resource.getrlimit(resource.RLIMIT_FSIZE);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1])); from bridge.cli import main;"
+        "code = main(['dkim', 'keygen', '--domain', 'example.com', '--out', 'k.pem']);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, limit); raise SystemExit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-B", "-c", code], capture_output=True, text=True, timeout=WITHIN_S, check=False

@@ -1,5 +1,6 @@
 """Does the smarthost take us? It is greeted, TLS and login are tried, no mail is handed over."""
 
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -32,14 +33,27 @@ def _greet(host: Smarthost) -> str:
     context = ssl.create_default_context()
     name = socket.gethostname()
     if host.tls == "implicit":
-        with smtplib.SMTP_SSL(host.host, host.port, name, timeout=TIMEOUT_S, context=context) as client:
-            return _logged_in(client, host, secure=True)
-    with smtplib.SMTP(host.host, host.port, name, timeout=TIMEOUT_S) as client:
+        secure = smtplib.SMTP_SSL(host.host, host.port, name, timeout=TIMEOUT_S, context=context)
+        with _goodbye(secure):
+            return _logged_in(secure, host, secure=True)
+    client = smtplib.SMTP(host.host, host.port, name, timeout=TIMEOUT_S)
+    with _goodbye(client):
         client.ehlo()
-        secure = client.has_extn("starttls")
-        if secure:
+        offered = client.has_extn("starttls")
+        if offered:
             client.starttls(context=context)
-        return _logged_in(client, host, secure=secure)
+        return _logged_in(client, host, secure=offered)
+
+
+@contextlib.contextmanager
+def _goodbye(client: smtplib.SMTP) -> Iterator[None]:
+    """Say QUIT at the end; what a server thinks of that is of no interest."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            client.quit()
+        client.close()
 
 
 def _logged_in(client: smtplib.SMTP, host: Smarthost, *, secure: bool) -> str:
