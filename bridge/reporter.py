@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bridge import retry
@@ -27,6 +27,7 @@ GIVE_UP_AFTER_MS: Final = 5 * 24 * HOUR  # RFC 5321, 4.5.4.1: at least four to f
 SWEEP_EVERY_MS: Final = 15 * SECOND
 IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that become due by time
 GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
+STORE_PATIENCE_S: Final = 25.0  # twice this and the longest hand-over still end within the lease of the row
 
 
 class Reporter:
@@ -100,12 +101,26 @@ class Reporter:
             await self._mail_out.close()
 
     async def _work(self, work: OutboxWork) -> None:
-        """One mail, whatever happens to it; its lease brings it back when the store fails meanwhile."""
+        """One mail, whatever happens to it; its lease brings it back when the store fails for long."""
         mail = work.mail
         try:
-            await self._settle(mail, await self._one(work))
+            result = await self._one(work)
+            await self._stored(mail, lambda: self._settle(mail, result))
         except StoreError as error:
-            log.warning("mail %s: its end cannot be written now: %s", mail.id, error)
+            log.warning("mail %s: left to the end of its lease: %s", mail.id, error)
+
+    async def _stored(self, mail: OutboxMail, write: Callable[[], Awaitable[None]]) -> None:
+        """Write, and try again for a while when the database cannot: a mail handed over should not go twice."""
+        tries, until = 0, time.monotonic() + STORE_PATIENCE_S
+        while True:
+            try:
+                return await write()
+            except StoreError as error:
+                if time.monotonic() >= until:
+                    raise
+                tries += 1
+                log.warning("mail %s: its state cannot be written now, trying again: %s", mail.id, error)
+            await asyncio.sleep(retry.backoff_ms(tries, self._jitter(), first=100, most=2 * SECOND) / 1000)
 
     async def _one(self, work: OutboxWork) -> Result | None:
         """What became of a mail; None when it is kept, since there is no smarthost."""
@@ -127,7 +142,7 @@ class Reporter:
         if mail.kind is MailKind.POSTMASTER:
             raise RenderError("the mail to hand on is not stored")
         rendered, raw = await asyncio.to_thread(self._rendered, work, self._clock())
-        await self._store.rendered(mail.id, raw, rendered.subject)
+        await self._stored(mail, lambda: self._store.rendered(mail.id, raw, rendered.subject))
         for fault in rendered.faults:
             log.warning("brand %s: %s", mail.brand, fault)
             facts = (("alarm", "template"), ("brand", mail.brand), ("why", fault))

@@ -200,7 +200,7 @@ async def test_a_database_that_is_locked_for_a_while_stops_nothing_for_good(
     assert len(sink.mails) == 1
 
 
-async def test_an_end_that_could_not_be_written_repeats_the_same_mail_with_the_same_id(
+async def test_an_end_that_cannot_be_written_for_a_while_is_written_later_and_the_mail_goes_once(
     box: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     await box.delivered()
@@ -209,7 +209,22 @@ async def test_an_end_that_could_not_be_written_repeats_the_same_mail_with_the_s
         await until(lambda: bool(sink.options))
         async with box.locked():
             sink.gate.set()
-            await until(lambda: "its end cannot be written now" in caplog.text)
+            await until(lambda: "its state cannot be written now" in caplog.text)
+        await box.until(DELIVERED, SENT)
+    assert len(sink.mails) == 1
+
+
+async def test_an_end_that_could_not_be_written_repeats_the_same_mail_with_the_same_id(
+    box: Outbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.reporter.STORE_PATIENCE_S", 0.0)
+    await box.delivered()
+    async with serving() as sink, running(box, out(sink)):
+        sink.gate = asyncio.Event()
+        await until(lambda: bool(sink.options))
+        async with box.locked():
+            sink.gate.set()
+            await until(lambda: "left to the end of its lease" in caplog.text)
         box.clock[0] += 300_000  # the lease of the row ends
         await box.until(DELIVERED, SENT)
     assert len(sink.mails) == 2
