@@ -96,6 +96,13 @@ class Vendor:
         """Post webhooks to ``hook`` from now on."""
         self._loop.do(self._configure(Webhook(url=hook, retry_ms=500)))
 
+    def restart(self, settings: Settings) -> None:
+        """End the vendor and start another, which knows nothing of the first, with ``settings``."""
+        self.close()
+        self._stack = contextlib.AsyncExitStack()
+        self.simulator = self._loop.do(self._stack.enter_async_context(running(settings)))
+        self.http = httpx.Client(base_url=self.simulator.url, timeout=PATIENT_CLIENT, trust_env=False)
+
     async def _configure(self, webhook: Webhook) -> None:
         self.simulator.configure(webhook=webhook)
 

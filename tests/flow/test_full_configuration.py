@@ -2,7 +2,6 @@
 
 import contextlib
 import smtplib
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
