@@ -100,9 +100,9 @@ async def in_state(store: Store, sms: Sms, *states: State) -> Sms:
     return await until(look, f"it never became {' or '.join(states)}")
 
 
-async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], what: str, within_s: float = WAIT_S) -> T:
     """Return what ``look`` finds as soon as it finds something."""
-    deadline = asyncio.get_running_loop().time() + WAIT_S
+    deadline = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < deadline:
         found = await look()
         if found:
