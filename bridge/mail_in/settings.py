@@ -34,9 +34,10 @@ class Timeouts:
 class Settings:
     """How the SMTP server listens and what it allows.
 
-    ``hostname`` is our name in greetings, ``instance`` the mark of our own mails. ``tls`` is the context
-    of every listener that offers TLS (`server_context`). ``users`` maps a lower-case login to its argon2 hash. ``reserved`` of ``max_connections`` are kept for network senders.
-    ``max_memory`` bounds the octets of mails held over all connections.
+    ``hostname`` is our name in greetings, ``instance`` the mark of our own mails. ``tls`` is the context of
+    every listener that offers TLS (`server_context`). ``users`` maps a lower-case login to its argon2 hash.
+    ``reserved`` of ``max_connections`` are kept for network senders. ``max_memory`` bounds the octets of mails
+    held over all connections.
     """
 
     listeners: tuple[Listener, ...]
