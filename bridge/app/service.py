@@ -60,15 +60,18 @@ class _Service:
     store: Store
     health: _Health
     stack: contextlib.AsyncExitStack
+    file: str
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     loops: dict[str, Loop] = field(default_factory=dict)
     mail_in: MailIn | None = None
 
 
 async def run_service(
-    config: Config, parts: Sequence[Part] = ALL, *, on_ready: OnReady | None = None
+    config: Config, parts: Sequence[Part] = ALL, *, file: str = "", on_ready: OnReady | None = None
 ) -> None:
     """Run ``parts`` until SIGTERM or SIGINT; then take no more, finish what is under way, and return.
+
+    ``file`` is the configuration's, for the commands that the desk shows; empty when they find it themselves.
 
     Raises `ConfigError` (a port is taken, a certificate cannot be used) and `StoreError` (the database cannot
     be opened, or another process runs one of the parts on it) before it is ready.
@@ -78,7 +81,7 @@ async def run_service(
         stack.push_async_callback(store.close)
         for part in parts:
             await stack.enter_async_context(store.part(part))
-        service = _Service(config, store, _Health(store), stack)
+        service = _Service(config, store, _Health(store), stack, file)
         ports = await _start(service, parts)
         tasks = [
             asyncio.create_task(supervise(name, loop, service.stop), name=name)
@@ -164,7 +167,7 @@ async def _start_hook(service: _Service) -> int:
 
 async def _start_desk(service: _Service) -> int:
     listen = service.config.desk.listen
-    app = desk_app(service.store, wiring.desk_settings_of(service.config), service.health)
+    app = desk_app(service.store, wiring.desk_settings_of(service.config, service.file), service.health)
     return await service.stack.enter_async_context(http_server(app, listen.address, listen.port))
 
 

@@ -136,6 +136,6 @@ def hook_settings_of(config: Config) -> event_in.HookSettings:
     )
 
 
-def desk_settings_of(config: Config) -> DeskSettings:
+def desk_settings_of(config: Config, file: str) -> DeskSettings:
     """Return how the desk shows things."""
-    return DeskSettings(timezone=config.timezone, version=__version__)
+    return DeskSettings(timezone=config.timezone, version=__version__, config=file)

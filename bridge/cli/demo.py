@@ -18,6 +18,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
 
+import uvloop
+
 from bridge import log, simulator
 from bridge.app.files import config_folder
 from bridge.app.parts import ALL
@@ -46,7 +48,7 @@ def run(options: Namespace) -> int:
     places = _Places(*_ports(asked))
     folder = Path(options.state)
     config_file = _state(folder, places)
-    asyncio.run(_run(config_file, places))
+    uvloop.run(_run(config_file, places))
     return 0
 
 
@@ -60,7 +62,12 @@ async def _run(config_file: Path, places: _Places) -> None:
         hint=f"Send a mail to {_NUMBER}@sms.local, SMTP on 127.0.0.1:{places.smtp}.",
     )
     async with simulator.running(settings):
-        await run_service(config, ALL, on_ready=lambda ports, store: _welcome(config_file, store, places))
+        await run_service(
+            config,
+            ALL,
+            file=str(config_file),
+            on_ready=lambda ports, store: _welcome(config_file, store, places),
+        )
 
 
 async def _welcome(config_file: Path, store: Store, places: _Places) -> None:

@@ -1,6 +1,5 @@
 """``smsbridge serve`` and ``smsbridge simulator``."""
 
-import asyncio
 from argparse import Namespace
 
 from bridge.cli.setting import configured
@@ -8,12 +7,14 @@ from bridge.cli.setting import configured
 
 def serve(options: Namespace) -> int:
     """Run the service until SIGTERM or Ctrl-C."""
+    import uvloop
+
     from bridge import log
     from bridge.app.service import run_service
 
     config = configured(options)
     log.set_up(config.log.level, config.log.format)
-    asyncio.run(run_service(config, options.only))
+    uvloop.run(run_service(config, options.only, file=options.config or ""))
     return 0
 
 

@@ -23,7 +23,7 @@ class Alarm:
 
 
 _RESUME: Final = (
-    "When it is mended, start sending again with “smsbridge resume” or on the desk. "
+    "When it is mended, start sending again with “smsbridge resume”. "
     "The bridge also tries by itself every 15 minutes. Nothing is lost meanwhile: SMS wait in the queue."
 )
 _STOPPED: Final[Mapping[str, Alarm]] = {
@@ -74,7 +74,7 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
     "event-flood": Alarm(
         "Too much news from the SMS service",
         "The service, or somebody who knows the webhook's secret, sends more events than the bridge keeps.",
-        "Look at the events on the desk. If they are not the service's, change webhook.secret.",
+        "Ask the service whether these are its events. If they are not, change webhook.secret.",
     ),
     "credit-hold": Alarm(
         "The SMS service holds messages: no credit left",

@@ -29,7 +29,7 @@ WITH_ID, PLAIN, MAIL = "r", "p", "m"
 
 def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     """Take an answer from a phone; see `Store.record_event`."""
-    if event.received_id and tx.run("reply_again", received_id=event.received_id):
+    if event.received_id and _known(tx, event, event.received_id):
         return "known"
     mark = _mark(event)
     again = "mail_again" if event.source == "mail" else "event_again"
@@ -52,6 +52,13 @@ def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     matching.insert(tx, event, None, mark, ways=_way(event))
     tell_inbound(tx, terms, event, tx.now)
     return "applied"
+
+
+def _known(tx: Tx, event: Event, received_id: str) -> bool:
+    """Whether that answer is stored. Polls list the same ones for a day: only other ways are counted."""
+    if event.source == "poll":
+        return tx.one("reply_known", received_id=received_id) is not None
+    return tx.run("reply_again", received_id=received_id) > 0
 
 
 def tell(tx: Tx, terms: Terms, sms: Sms, event: Event) -> None:

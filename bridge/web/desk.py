@@ -53,10 +53,12 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
-    """``timezone`` is where the operator lives."""
+    """``timezone`` is where the operator lives; ``config`` the file that commands shown on a page must name,
+    empty when they find it by themselves."""
 
     timezone: ZoneInfo
     version: str
+    config: str = ""
 
 
 def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable[str]]) -> Starlette:
@@ -92,7 +94,7 @@ def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable
 class _Desk:
     def __init__(self, store: Store, settings: DeskSettings) -> None:
         self._store = store
-        self._pages = Pages(settings.timezone, settings.version)
+        self._pages = Pages(settings.timezone, settings.version, settings.config)
 
     async def messages(self, request: Request) -> Response:
         asked = {key: _field(request, key) for key in ("state", "number", "sender", "text", "mail")}

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import re
+import shlex
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ _ACTING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2
 class Pages:
     """Renders ``templates/desk``. Every value is escaped; a name that is missing is an error, not a blank."""
 
-    def __init__(self, timezone: ZoneInfo, version: str) -> None:
+    def __init__(self, timezone: ZoneInfo, version: str, config: str = "") -> None:
         self._timezone = timezone
         self._folder = folder().parent / "desk"
         self._static = {name: (self._folder / "static" / name).read_bytes() for name in _STATIC}
@@ -44,6 +45,7 @@ class Pages:
         }
         self._environment.globals |= {
             "version": version,
+            "named": f" -c {shlex.quote(config)}" if config else "",
             "timezone": timezone.key,
             "meanings": words.MEANINGS,
             "static": {name: f"/static/{name}?v={_mark(content)}" for name, content in self._static.items()},

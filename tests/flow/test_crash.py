@@ -71,7 +71,7 @@ def test_kill_9_at_random_moments_loses_nothing_and_doubles_nothing(tmp_path: Pa
                 answered += client.answered
         bridge = serve(config)
         vendor.tell(bridge.hook)
-        wait_for("all to settle", lambda: settled(bridge), within_s=120)
+        wait_for("all to settle", lambda: settled(bridge), within_s=300)
         known = {m["text"]: m for m in bridge.messages("--limit", "100000")}
         assert set(answered) <= set(known), "a mail that was answered 250 is lost"
         made_at_vendor = Counter(

@@ -1,8 +1,6 @@
 """Real mail clients against the real server: what they send by themselves is what our users send."""
 
 import asyncio
-import os
-import shutil
 import smtplib
 import ssl
 import subprocess
@@ -11,22 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.mail_in.conftest import PASSWORD, STRANGERS, Starter
 
 NUMBER = "0421000001@sms.local"
 PLANT = "ups@plant.example"
 CLINIC = "desk@clinic.example"
-
-
-def tool(name: str) -> str:
-    """The path of a program; without it the test is skipped, or fails where everything must be there."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
-    if found is None:
-        said = f"{name} is not installed: sh tests/system-packages.sh installs it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(said)
-        pytest.skip(said)
-    return found
 
 
 async def run(*command: str, stdin: bytes = b"") -> str:
@@ -116,7 +104,7 @@ async def test_smtplib_sends_utf8_addresses(start: Starter) -> None:
 
 async def test_swaks_sends_plainly_and_pipelined(start: Starter) -> None:
     server = await start()
-    program = tool("swaks")
+    program = programs.needed("swaks")
     to = ("--server", "127.0.0.1", "--port", str(server.port), "--from", PLANT, "--to", NUMBER)
     await run(program, *to, "--body", "one")
     await run(program, *to, "--body", "two", "--pipeline")
@@ -126,7 +114,7 @@ async def test_swaks_sends_plainly_and_pipelined(start: Starter) -> None:
 
 async def test_curl_sends_plainly_and_logs_in(start: Starter, certificate: tuple[str, str]) -> None:
     server = await start("none", "starttls", "implicit")
-    program = tool("curl")
+    program = programs.needed("curl")
     common = ("-sS", "--mail-rcpt", NUMBER, "-T", "-", "--cacert", certificate[0])
     await run(
         program, *common, f"smtp://127.0.0.1:{server.ports[0]}", "--mail-from", PLANT,
@@ -142,7 +130,7 @@ async def test_curl_sends_plainly_and_logs_in(start: Starter, certificate: tuple
 
 async def test_msmtp_sends_plainly_and_logs_in(start: Starter, certificate: tuple[str, str]) -> None:
     server = await start("none", "starttls")
-    program = tool("msmtp")
+    program = programs.needed("msmtp")
     await run(
         program, "--host=127.0.0.1", f"--port={server.ports[0]}", "--auth=off", "--tls=off", f"--from={PLANT}", NUMBER,
         stdin=b"From: ups@plant.example\nSubject: x\n\n.one\n",
@@ -157,7 +145,7 @@ async def test_msmtp_sends_plainly_and_logs_in(start: Starter, certificate: tupl
 
 async def test_postfixs_load_generator_finds_no_fault(start: Starter, tmp_path: Path) -> None:
     server = await start()
-    program = tool("smtp-source")
+    program = programs.needed("smtp-source")
     for reuse in ((), ("-d",)):
         await run(
             program, *reuse, "-s", "8", "-m", "60", "-l", "200", "-f", PLANT, "-t", NUMBER,

@@ -10,18 +10,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import programs
 from tests.render import samples
 
-CHROMIUM = "/usr/bin/chromium"
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOOKS = [("light", 900), ("light", 360), ("dark", 900), ("dark", 360)]
 
 
@@ -56,7 +47,10 @@ def take(browser: Browser, html: str, target: Path, scheme: str, width: int) -> 
 def main(out: Path, names: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        browser = play.chromium.launch(
+            executable_path=programs.found("chromium", "chromium-browser", "google-chrome"),
+            args=programs.BROWSER_ARGS,
+        )
         for name in names or list(samples.every()):
             for scheme, width in LOOKS:
                 html = page_of(name, "clinic", pictures=True)

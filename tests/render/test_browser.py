@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from bridge.report.values import MailKind
+from tests import programs
 from tests.render import pictures, samples
-
-pytestmark = pytest.mark.skipif(not Path(pictures.CHROMIUM).exists(), reason="no Chromium here")
 
 TEXTS = [
     "<script>document.title='owned'</script>",
@@ -28,8 +26,9 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    path = programs.chromium()
     with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=pictures.CHROMIUM, args=pictures.ARGS)
+        started = play.chromium.launch(executable_path=path, args=programs.BROWSER_ARGS)
         yield started
         started.close()
 

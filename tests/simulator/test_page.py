@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,29 +9,20 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bridge.simulator import Webhook
+from tests import programs
 
 from .conftest import WAIT_S, Customer, Receiver, until
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCRIPT = "<script>document.title='owned'</script>"
 HOSTILE = f"<img src=x onerror=\"document.title='owned'\">{SCRIPT}<b>&amp;</b> \u202egnp"
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """A browser of its own for each test."""
+    path = programs.chromium()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = await playwright.chromium.launch(executable_path=path, args=programs.BROWSER_ARGS)
         yield browser
         await browser.close()
 
@@ -64,7 +54,6 @@ async def opened_tab(browser: Browser, customer: Customer, width: int = 1280, sc
     return tab
 
 
-@in_browser
 async def test_a_typed_answer_reaches_the_customer_and_the_page(
     browser: Browser, customer: Customer, receiver: Receiver
 ) -> None:
@@ -86,7 +75,6 @@ async def test_a_typed_answer_reaches_the_customer_and_the_page(
     assert (tab.complaints, tab.elsewhere) == ([], [])
 
 
-@in_browser
 async def test_hostile_texts_are_shown_and_stay_inert(browser: Browser, customer: Customer) -> None:
     tab = await opened_tab(browser, customer)
     await customer.send(text=HOSTILE, MessageID="H1", SMSEmailReply="x@y.example")
@@ -101,7 +89,6 @@ async def test_hostile_texts_are_shown_and_stay_inert(browser: Browser, customer
     assert (tab.complaints, tab.elsewhere) == ([], [])
 
 
-@in_browser
 async def test_the_buttons_say_what_became_of_an_sms(
     browser: Browser, customer: Customer, receiver: Receiver
 ) -> None:
@@ -119,7 +106,6 @@ async def test_the_buttons_say_what_became_of_an_sms(
     assert told == {("FAILED", "Undelivered"), ("UPDATED", "delivered")}
 
 
-@in_browser
 async def test_a_phone_nobody_wrote_to_can_write_first(browser: Browser, customer: Customer) -> None:
     tab = await opened_tab(browser, customer)
     await tab.page.locator("#new-phone").click()
@@ -136,7 +122,6 @@ async def test_a_phone_nobody_wrote_to_can_write_first(browser: Browser, custome
     assert (made["number"], made["text"], made["answers"]) == ("+61421777777", "Hello?", "")
 
 
-@in_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nothing_is_wider_than_a_narrow_window(
     browser: Browser, customer: Customer, scheme: str
@@ -154,7 +139,6 @@ async def test_nothing_is_wider_than_a_narrow_window(
     await expect(tab.page.locator(".entry").first).to_be_visible()
 
 
-@in_browser
 async def test_the_page_comes_back_to_an_emptied_vendor(browser: Browser, customer: Customer) -> None:
     tab = await opened_tab(browser, customer)
     await customer.send()

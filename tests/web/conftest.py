@@ -1,13 +1,12 @@
 """The desk over a new store, and a real browser."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.render import pictures
+from tests import programs
 from tests.web import given
 
 
@@ -20,12 +19,8 @@ async def desk(tmp_path: Path) -> AsyncIterator[given.Desk]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """A browser of its own for each test; without one the test is skipped, or fails where all must be there."""
-    if not Path(pictures.CHROMIUM).exists():
-        said = "chromium is not installed: sh tests/system-packages.sh installs it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(said)
-        pytest.skip(said)
+    path = programs.chromium()
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=pictures.CHROMIUM, args=pictures.ARGS)
+        browser = await play.chromium.launch(executable_path=path, args=programs.BROWSER_ARGS)
         yield browser
         await browser.close()

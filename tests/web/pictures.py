@@ -11,9 +11,9 @@ from typing import Final
 import httpx
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from tests import programs
 from tests.flow.running import wait_for
 from tests.flow.test_demo import address, demo
-from tests.render.pictures import ARGS, CHROMIUM
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
 MOST_OCTETS: Final = 150_000
@@ -88,7 +88,10 @@ def main(folder: Path) -> None:
         found = re.search(r"SMTP on 127\.0\.0\.1:(\d+)", printed)
         assert found
         fill(int(found[1]), desk, phone)
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        browser = play.chromium.launch(
+            executable_path=programs.found("chromium", "chromium-browser", "google-chrome"),
+            args=programs.BROWSER_ARGS,
+        )
         take(browser, desk, phone, folder)
         browser.close()
     for picture in sorted(folder.glob("*.png")):

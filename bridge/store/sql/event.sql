@@ -12,6 +12,9 @@ UPDATE event SET times = times + 1 WHERE fingerprint = :mark;
 -- name: mail_again
 UPDATE event SET times = times + 1 WHERE mail_mark = :mark;
 
+-- name: reply_known
+SELECT 1 FROM event WHERE received_id = :received_id;
+
 -- name: reply_again
 UPDATE event SET times = times + 1 WHERE received_id = :received_id;
 

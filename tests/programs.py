@@ -1,0 +1,38 @@
+"""The programs that tests drive for real: found, or the test says which one is missing."""
+
+import os
+import shutil
+
+import pytest
+
+_PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/usr/bin"
+BROWSER_ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def found(*names: str) -> str | None:
+    """Return the path of the first of these programs that is there."""
+    return next((path for name in names if (path := shutil.which(name, path=_PATH))), None)
+
+
+def needed(*names: str) -> str:
+    """Return its path; without it the test is skipped, or fails where all must be there (CI=true)."""
+    path = found(*names)
+    if path is None:
+        said = f"{names[0]} is not installed: sh tests/system-packages.sh installs it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(said)
+        pytest.skip(said)
+    return path
+
+
+def chromium() -> str:
+    """Return the path of a Chromium."""
+    return needed("chromium", "chromium-browser", "google-chrome")
