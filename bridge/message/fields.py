@@ -20,8 +20,11 @@ _ID = re.compile(rb"<([^<>]{1,4000})>")
 _UNSAFE_IN_ID = re.compile(rb"[^\x21-\x3b\x3d\x3f-\x7e]")
 _KEYWORD = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 _TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,80})\s*/\s*([A-Za-z0-9!#$&^_.+-]{1,80})")
+# It begins where a name does and never gives back what it has read: a value of blanks, semicolons or quotes
+# without end is read through once, not once from each of its characters.
 _PARAMETER = re.compile(
-    r"""[;\s]*([A-Za-z0-9_.-]{1,60})(\*\d{1,3})?(\*)?\s*=\s*("(?:[^"\\]|\\.)*"?|'[^']{0,200}'|[^;"\s]*)"""
+    r"""(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{1,60}+)(\*\d{1,3}+)?(\*)?\s*+=\s*+"""
+    r"""("(?:[^"\\]|\\.)*+"?|'[^']{0,200}'|[^;"\s]*)"""
 )
 
 
@@ -111,8 +114,6 @@ def keyword(value: bytes) -> str:
 
 def message_ids(value: bytes) -> tuple[str, ...]:
     """The message ids of a field with their angle brackets, made safe: printable ASCII without blanks."""
-    if not value:
-        return ()
     if not value:
         return ()
     found = [_UNSAFE_IN_ID.sub(b"", inner) for inner in _ID.findall(value)]
