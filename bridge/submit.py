@@ -28,6 +28,8 @@ EXPIRE_EVERY_S: Final = 10.0
 STORE_PATIENCE_S: Final = 10.0  # at the end, for outcomes that the database would not take yet
 DOWN_AFTER: Final = 3  # sends in a row without a connection: the vendor is down, claim less often
 MAX_DOWN_WAIT_MS: Final = 30_000
+STUCK_ALARM_S: Final = 300.0  # nothing gets through for so long: senders would hear of it only at expiry
+_STUCK: Final = frozenset({Kind.NOT_SENT, Kind.RATE_LIMITED})
 
 ReplyAddress = Callable[[Sms], str | None]
 
@@ -61,6 +63,7 @@ class Submitter:
         self._typical_s = 0.1
         self._not_sent = 0
         self._paused_until = 0.0
+        self._stuck_since: float | None = None
         self._hint: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -144,6 +147,8 @@ class Submitter:
         async with self._places:
             outcome = await self._post(sms, claimed_at)
         await self._keep(sms, outcome)
+        if outcome.input.kind in _STUCK:
+            await self._tell_if_stuck(outcome.input.why)
 
     async def _post(self, sms: Sms, claimed_at: float) -> Outcome:
         """Call the vendor, unless the row has to go back: claimed too long ago, a pause, the end."""
@@ -173,11 +178,25 @@ class Submitter:
     def _learn(self, outcome: Outcome) -> None:
         """Slow down when the vendor says so or cannot be reached: a long queue is not tried in vain."""
         kind = outcome.input.kind
+        if kind not in _STUCK:
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = time.monotonic()
         self._not_sent = self._not_sent + 1 if kind is Kind.NOT_SENT else 0
         if kind is Kind.RATE_LIMITED:
             self._pause(outcome.input.wait_ms)
         elif self._not_sent >= DOWN_AFTER:
             self._pause(backoff_ms(self._not_sent - DOWN_AFTER + 1, random.random(), most=MAX_DOWN_WAIT_MS))  # noqa: S311
+
+    async def _tell_if_stuck(self, why: str) -> None:
+        """Alarm the admin, once a day, when the vendor has been out of reach for minutes."""
+        if self._stuck_since is None or time.monotonic() - self._stuck_since < STUCK_ALARM_S:
+            return
+        try:
+            facts = (("alarm", "vendor-unreachable"), ("why", why))
+            await self._store.note_alarm("vendor-unreachable", facts)
+        except StoreError as error:
+            log.error("an alarm could not be stored", extra={"why": str(error)})
 
     def _pause(self, wait_ms: int) -> None:
         until = time.monotonic() + wait_ms / 1_000
