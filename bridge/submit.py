@@ -25,6 +25,7 @@ AHEAD_S: Final = 1.0  # rows are claimed for this long ahead of the rate, so tha
 MAX_AGE_S: Final = 5.0  # a claim older than this may have been adopted by another while we were frozen
 IDLE_S: Final = 0.5  # how long a row that another process queued, or that falls due again, waits at most
 EXPIRE_EVERY_S: Final = 10.0
+LOST_CLAIM_MS: Final = 60_000  # of rows in `sending` that no task here sends
 STORE_PATIENCE_S: Final = 10.0  # at the end, for outcomes that the database would not take yet
 DOWN_AFTER: Final = 3  # sends in a row without a connection: the vendor is down, claim less often
 MAX_DOWN_WAIT_MS: Final = 30_000
@@ -57,7 +58,7 @@ class Submitter:
         self._clock = clock
         self._pace = Pace(rate_per_second)
         self._places = asyncio.Semaphore(api.concurrency)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], int] = {}  # with the id of the SMS
         self._changed = asyncio.Event()
         self._unstored = 0
         self._typical_s = 0.1
@@ -131,11 +132,11 @@ class Submitter:
     def _begin(self, sms: Sms, claimed_at: float) -> None:
         moment = self._pace.take(time.monotonic())
         task = asyncio.create_task(self._send(sms, claimed_at, moment))
-        self._tasks.add(task)
+        self._tasks[task] = sms.id
         task.add_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a send ended in a fault of ours", exc_info=error)
@@ -228,12 +229,14 @@ class Submitter:
         _tell(sms, outcome, after)
 
     async def _sweep(self) -> None:
-        """End what is too old to be sent, also while an account stands still and nothing is claimed."""
+        """End what is too old to be sent, also while an account stands still and nothing is claimed; and let be
+        asked about what was claimed by a commit that the database reported as failed."""
         while True:
             try:
                 await self._store.expire()
+                await self._store.adopt(frozenset(self._tasks.values()), LOST_CLAIM_MS)
             except StoreError as error:
-                log.error("expired SMS could not be ended", extra={"why": str(error)})
+                log.error("nothing could be swept", extra={"why": str(error)})
             await asyncio.sleep(EXPIRE_EVERY_S)
 
     async def _drain(self) -> None:

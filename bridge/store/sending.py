@@ -1,7 +1,7 @@
 """Handing SMS to the senders and taking back what came of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -95,11 +95,13 @@ def finish(
     return new
 
 
-def adopt(tx: Tx, terms: Terms) -> int:
-    """Nobody is sending now: what was being sent may have reached the vendor or not."""
-    orphans = [sms_of(row) for row in tx.all("sending")]
+def adopt(tx: Tx, terms: Terms, *, under_way: Collection[int] = (), older_ms: int = 0) -> int:
+    """Nobody is sending what was claimed that long ago, but for those ``under_way``: it may have reached the
+    vendor or not."""
+    rows = map(sms_of, tx.all("sending", before=tx.now - older_ms))
+    orphans = [sms for sms in rows if sms.id not in under_way]
     for sms in orphans:
-        change(tx, terms, sms, Input(Kind.NODE_GONE, why="the process that sent it ended"))
+        change(tx, terms, sms, Input(Kind.NODE_GONE, why="whoever claimed it does not send it"))
     return len(orphans)
 
 

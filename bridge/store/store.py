@@ -6,7 +6,7 @@ cancelled while it waits undoes nothing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -139,6 +139,13 @@ class Store:
         """Store what came of a claimed SMS and what it says of its account; return what the SMS became."""
         return await self._write(
             lambda tx: sending.finish(tx, self._terms, sms_id, given, answer, vendor_ids)
+        )
+
+    async def adopt(self, under_way: Collection[int], older_ms: int) -> int:
+        """Make `unknown` what was claimed so long ago and is not ``under_way`` (ids of the only sender there is):
+        a claim whose commit was reported as failed may stand all the same. Return how many."""
+        return await self._write(
+            lambda tx: sending.adopt(tx, self._terms, under_way=under_way, older_ms=older_ms)
         )
 
     async def expire(self) -> int:

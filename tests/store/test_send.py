@@ -6,7 +6,7 @@ from bridge.event import Event, News
 from bridge.report.values import MailKind
 from bridge.retry import Answer, Stop
 from bridge.sms import HOUR, MINUTE, SECOND, Input, Kind, Sms, State
-from bridge.store import Store
+from bridge.store import SmsFilter, Store
 from tests.store.conftest import Clock, Opener, mail
 
 A, B, C = "+61421000001", "+61421000002", "+61421000003"
@@ -202,3 +202,12 @@ async def test_history_counts_what_repeats_and_is_bounded(store: Store, clock: C
     assert len(story.history) == 301
     assert story.history[-1].times > 50
     clock.forward(SECOND)
+
+
+async def test_a_claim_that_nobody_remembers_is_asked_about_after_a_minute(store: Store, clock: Clock) -> None:
+    lost, kept = await taken(store, A, B)
+    assert await store.adopt({kept.id}, MINUTE) == 0
+    clock.forward(MINUTE)
+    assert await store.adopt({kept.id}, MINUTE) == 1
+    states = {row.sms.number: row.sms.state for row in await store.list_sms(SmsFilter(), None, 10)}
+    assert states == {lost.number: State.UNKNOWN, kept.number: State.SENDING}

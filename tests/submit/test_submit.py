@@ -321,3 +321,14 @@ async def test_stopping_while_the_database_is_away_leaves_the_row_in_sending(
             locked.set()
         other.execute("ROLLBACK")
     assert (await now(store, sms)).state in (State.SENDING, State.SUBMITTED)
+
+
+async def test_a_row_that_was_claimed_without_our_knowing_becomes_unknown(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.submit.LOST_CLAIM_MS", 0)
+    (lost,) = await queued(store)
+    await store.claim("a commit that was reported as failed", 1)
+    async with vendor_that() as vendor, submitting(store, vendor.url):
+        await in_state(store, lost, State.UNKNOWN)
+    assert vendor.posts == []

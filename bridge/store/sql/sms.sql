@@ -36,9 +36,9 @@ UPDATE sms SET price = :price WHERE id = :id;
 -- One step of the index for each account or sender that has anything queued, however much that is.
 -- name: accounts_waiting
 WITH RECURSIVE turn (account) AS (
-    SELECT (SELECT s.account FROM sms s WHERE s.state = 'queued' ORDER BY s.account LIMIT 1)
+    SELECT (SELECT s.account FROM sms s INDEXED BY sms_queued WHERE s.state = 'queued' ORDER BY s.account LIMIT 1)
     UNION ALL
-    SELECT (SELECT s.account FROM sms s WHERE s.state = 'queued' AND s.account > turn.account
+    SELECT (SELECT s.account FROM sms s INDEXED BY sms_queued WHERE s.state = 'queued' AND s.account > turn.account
             ORDER BY s.account LIMIT 1)
     FROM turn WHERE turn.account IS NOT NULL
 )
@@ -66,7 +66,7 @@ SELECT {sms} FROM sms s INDEXED BY sms_expiring
 WHERE s.state = 'queued' AND s.expires_at <= :now ORDER BY s.expires_at LIMIT :limit;
 
 -- name: sending
-SELECT {sms} FROM sms s WHERE s.state = 'sending' ORDER BY s.id;
+SELECT {sms} FROM sms s WHERE s.state = 'sending' AND s.claimed_at <= :before ORDER BY s.id;
 
 -- name: settled_to_poll
 SELECT {sms} FROM sms s INDEXED BY sms_settling

@@ -1,4 +1,4 @@
-"""Properties here are judged by their result, not by the clock: the machine may be busy."""
+"""For all tests: properties are judged by their result, not by the clock, since the machine may be busy."""
 
 from hypothesis import HealthCheck, settings
 

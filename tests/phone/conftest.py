@@ -1,6 +1,0 @@
-"""Properties here are judged by their result, not by the clock: the machine may be busy."""
-
-from hypothesis import HealthCheck, settings
-
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
