@@ -25,6 +25,11 @@ MAX_MISTAKES: Final = 10
 MAX_IDLE_COMMANDS: Final = 1_000  # commands between two mails
 MAX_LOGIN_TRIES: Final = 3
 _READ: Final = 65_536
+# A web page, or a web server that is made to call others, may post to this port from inside a listed network;
+# what it posts would be read as commands once the header fields before it are refused.
+_OF_HTTP: Final = frozenset(
+    {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"PRI"}
+)
 
 _LOG: Final = logging.getLogger("bridge.mail_in")
 
@@ -67,6 +72,9 @@ class Conversation(Connection):
         known = _COMMANDS.get(verb.upper())
         if line is None or (known is not None and len(line) > known[0]):
             self._mistake(replies.COMMAND_TOO_LONG)
+        elif verb in _OF_HTTP:
+            self.say(replies.NOT_HTTP)
+            raise Over
         elif known is None:
             self._mistake(replies.UNKNOWN_COMMAND if verb.isalpha() else replies.NOT_A_COMMAND)
         else:

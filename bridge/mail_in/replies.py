@@ -40,6 +40,7 @@ TOO_MANY_CONNECTIONS: Final = Reply(b"421 4.3.2 too many connections; please try
 TOO_MANY_FROM_YOU: Final = Reply(b"421 4.3.2 too many connections from your address\r\n")
 TIMED_OUT: Final = Reply(b"421 4.4.2 time is up; closing\r\n")
 TOO_MANY_ERRORS: Final = Reply(b"421 4.7.0 too many errors; closing\r\n")
+NOT_HTTP: Final = Reply(b"421 4.7.0 this is SMTP and no web server; closing\r\n")
 TOO_MANY_COMMANDS: Final = Reply(b"421 4.7.0 too many commands without a mail; closing\r\n")
 
 OK: Final = Reply(b"250 2.0.0 OK\r\n")
