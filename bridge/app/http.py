@@ -1,4 +1,7 @@
-"""An ASGI app on a socket of ours, inside our event loop: uvicorn without its hold on signals and logs."""
+"""An ASGI app on a socket of ours, inside our event loop: uvicorn without its hold on signals and logs.
+
+And with an end to its patience: it waits for ever for a request, and takes connections until no file is left.
+"""
 
 import asyncio
 import contextlib
@@ -7,13 +10,20 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.errors import ConfigError
+from bridge.mail_in.room import normal_address, place_of
 
 _BACKLOG: Final = 256
 _STOP_S: Final = 5  # a page or webhook still being answered when we stop
+REQUEST_S: Final = 20.0  # for a whole request to come, its body included
+MAX_CONNECTIONS: Final = 200  # with SMTP's and our own, below the 1,024 files that a process may often have
+MAX_PER_ADDRESS: Final = 100
+_COMING: Final = (h11.IDLE, h11.SEND_BODY)
 
 
 class _Server(uvicorn.Server):
@@ -21,6 +31,43 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the app, which drains all parts in order."""
         yield
+
+
+class _Connection(H11Protocol):
+    """A connection whose every request must be whole in time, one of a bounded number."""
+
+    _late: asyncio.TimerHandle | None = None
+    _place = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")  # None when it was reset before we came to look at it
+        self._place = place_of(normal_address(peer[0])) if peer else ""
+        alike = sum(isinstance(one, _Connection) and one._place == self._place for one in self.connections)
+        if not peer or len(self.connections) > MAX_CONNECTIONS or alike > MAX_PER_ADDRESS:
+            transport.abort()
+        else:
+            self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Run the clock from a request's first octet (the first one's, from the beginning) to its last."""
+        if self.conn.their_state not in _COMING:
+            self._forget()
+        elif self._late is None:
+            self._late = self.loop.call_later(REQUEST_S, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 @contextlib.asynccontextmanager
@@ -36,7 +83,8 @@ async def http_server(
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=512,
+        http=_Connection,
+        ws="none",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_STOP_S,
         h11_max_incomplete_event_size=32 * 1024,

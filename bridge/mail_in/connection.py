@@ -82,6 +82,9 @@ class Connection(SMTP):
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self._wire = cast(asyncio.WriteTransport, transport)  # uvloop's do not say that they are
         peer = transport.get_extra_info("peername")
+        if not peer:  # reset before we came to look at it; left alone, its file would stay open for ever
+            self.abort()
+            return
         self.client = Client(normal_address(peer[0]))
         self.place = place_of(self.client.address)
         full = self.house.enter(self.client, self.place)
