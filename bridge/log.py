@@ -18,6 +18,10 @@ _MAX_VALUE: Final = 2_000  # characters; a line stays readable and a hostile val
 # Our ids hold letters, our times and sizes have at most six digits in a row or are written as numbers.
 _NUMBER: Final = re.compile(r"(?<![\w.:-])\+?\d(?:[ ().-]?\d){6,16}(?![\w-])")
 
+# What would end the line, steer the terminal that shows it, or turn its direction: a name or a reason from
+# outside must not look like a line of ours.
+_ACTING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 # Libraries that log addresses, URLs with secrets, or base64 passwords at INFO and DEBUG.
 _QUIET: Final = (
     "httpx",
@@ -52,17 +56,23 @@ class _Json(logging.Formatter):
         line["say"] = mask_text(record.getMessage())
         if record.exc_info:
             line["trace"] = mask_text(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _escaped(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
-        say = mask_text(record.getMessage()).replace("\n", "\\n").replace("\r", "\\r")
-        line = f"{_utc(record)} {record.levelname.lower():7} {record.name}: {say}{fields}"
+        said = f"{record.name}: {mask_text(record.getMessage())}{fields}"
+        lines = [f"{_utc(record)} {record.levelname.lower():7} {_escaped(said)}"]
         if record.exc_info:
-            line += "\n" + mask_text(self.formatException(record.exc_info))
-        return line
+            trace = mask_text(self.formatException(record.exc_info))
+            lines += [f"    {_escaped(one)}" for one in trace.split("\n")]
+        return "\n".join(lines)
+
+
+def _escaped(line: str) -> str:
+    """``line`` with what acts instead of showing written as JSON writes it."""
+    return _ACTING.sub(lambda found: json.dumps(found.group())[1:-1], line)
 
 
 def _utc(record: logging.LogRecord) -> str:

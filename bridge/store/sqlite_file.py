@@ -3,6 +3,7 @@
 It knows SQLite and the disk; it does not know the verbs.
 """
 
+import os
 import re
 import sqlite3
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ def open_writer(path: Path, busy_ms: int, *, create: bool = False) -> sqlite3.Co
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
     try:
-        connection = _connect(path, "rwc" if create else "rw", busy_ms)
+        if create:
+            _make_private(path)
+        connection = _connect(path, "rw", busy_ms)
     except sqlite3.Error as error:
         raise StoreError(f"cannot open {path}: {error}") from error
     try:
@@ -92,6 +95,15 @@ def migrate(path: Path, busy_ms: int = 5_000) -> tuple[int, int]:
 def newest() -> int:
     """Return the schema number of this version."""
     return max(_migrations())
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file for its owner alone: it will hold numbers and texts, and what SQLite puts beside it
+    gets the same rights. One that is there keeps the rights that the operator gave it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"cannot open {path}: {error.strerror}") from error
 
 
 def _connect(path: Path, mode: str, busy_ms: int) -> sqlite3.Connection:
