@@ -55,13 +55,15 @@ def app(store: Store, settings: HookSettings, ready: Ready) -> Starlette:
         missing = await ready()
         return PlainTextResponse("not ready\n", 503) if missing else PlainTextResponse("ready\n")
 
-    return Starlette(
+    made = Starlette(
         routes=[
             Route("/hooks/sms/{secret}", hook.post, methods=["POST"]),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
         ]
     )
+    made.router.redirect_slashes = False  # it would send callers to whatever their Host header names
+    return made
 
 
 class _Answer(Exception):
