@@ -17,6 +17,7 @@ from bridge.errors import MailError, StoreError
 from bridge.mail_in import replies
 from bridge.mail_in.collect import Body, Collector
 from bridge.mail_in.replies import Reply
+from bridge.mail_in.room import place_of
 from bridge.message import InboundMail
 from bridge.rules import Policy, SenderRule, TextRule
 from bridge.sms_text import SmsText, make
@@ -123,7 +124,8 @@ class Intake:
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(self._threads, collector.finish)
         if special.kind == "postmaster":
-            stored = await self._committed(self._store.postmaster(body.octets, transaction.client.address))
+            place = place_of(transaction.client.address)
+            stored = await self._committed(self._store.postmaster(body.octets, place))
             full = replies.POSTMASTER_FULL
         elif special.kind == "bounce":
             stored = await self._committed(self._store.bounce(special.key))

@@ -16,6 +16,7 @@ LEASE_MS: Final = 60 * SECOND  # then an SMS whose poll told nothing is polled a
 URGENT_MS: Final = 10 * MINUTE  # so long after its settle time an SMS goes before all others
 MAX_REPLY_MAILS: Final = 20  # an hour for one SMS
 MAX_POSTMASTER: Final = 10  # an hour for one client address
+MAX_POSTMASTER_IN_ALL: Final = 200  # an hour, from however many addresses: nobody has to be known to write
 MAX_REPLY_TEXT: Final = 4_000  # characters quoted of the vendor's mail
 _NEWS: Final = frozenset(NEWS_KIND.values())
 
@@ -98,6 +99,8 @@ def bounce(tx: Tx, terms: Terms, key: str) -> bool:
 def postmaster(tx: Tx, terms: Terms, raw: bytes, client: str) -> bool:
     """Hand a mail for postmaster on to the admin as it came; without an admin it is kept."""
     if not matching.count_hour(tx, f"postmaster {client}", MAX_POSTMASTER):
+        return False
+    if not matching.count_hour(tx, "postmaster", MAX_POSTMASTER_IN_ALL):
         return False
     notice = NewNotice(MailKind.POSTMASTER, terms.settings.admin, (("client", client),))
     outbox.write(tx, terms, notice, raw=raw, state=OutboxState.DUE if notice.to else OutboxState.KEPT)

@@ -124,7 +124,7 @@ class Store:
         return await self._write(lambda tx: polling.bounce(tx, self._terms, key))
 
     async def postmaster(self, raw: bytes, client: str) -> bool:
-        """Take a mail for postmaster@; False when there were ten in this hour from that address."""
+        """Take a mail for postmaster@; False when there were ten in this hour from that client, or 200 in all."""
         return await self._write(lambda tx: polling.postmaster(tx, self._terms, raw, client))
 
     # --- send ---
