@@ -211,12 +211,13 @@ class Conversation(Connection):
         except (commands.NotWellFormed, UnicodeDecodeError) as error:
             self.say(_syntax(error, replies.MAIL_SYNTAX, replies.BAD_SENDER))
             return
+        candidates = self.house.candidates(self.client)
         if said.size > self.house.settings.max_size:
             self.say(replies.TOO_BIG)
-        elif not self.house.memory.has(said.size):
+        elif not self.house.memory.has(said.size, known=bool(candidates)):
             self.say(replies.NO_MEMORY)
         else:
-            self._mail = Transaction(self.client, self.house.candidates(self.client), said.sender)
+            self._mail = Transaction(self.client, candidates, said.sender)
             self.say(replies.SENDER_OK)
 
     async def _rcpt_to(self, argument: bytes) -> None:
@@ -262,7 +263,7 @@ class Conversation(Connection):
     async def _take(self, mail: Transaction) -> None:
         as_it_came = mail.special is not None and mail.special.kind == "postmaster"
         collector = Collector(
-            Held(self.house.memory),
+            Held(self.house.memory, known=bool(mail.candidates)),
             self.house.settings.max_size,
             as_it_came=as_it_came,
             regular=not mail.candidates,

@@ -41,24 +41,32 @@ class Connections:
 
 
 class Memory:
-    """Octets of mails held by all connections together; a quarter is for the first 64 KiB of each mail."""
+    """Octets of mails held by all connections together; a quarter is for the first 64 KiB of each mail.
+
+    Strangers, who may write to postmaster@ and to reply addresses, have none of that quarter and only a third
+    of the rest: mails that they never end keep nobody's alarm out.
+    """
 
     def __init__(self, most: int) -> None:
         self.small_left = most // 4
         self.large_left = most - self.small_left
+        self.strangers_left = most // 4
 
-    def has(self, size: int) -> bool:
-        """Whether a mail of ``size`` octets would find room now."""
-        return self.small_left >= min(size, SMALL) and self.large_left >= max(size - SMALL, 0)
+    def has(self, size: int, *, known: bool = True) -> bool:
+        """Whether a mail of ``size`` octets would find room now. ``known``: some rule could hold for its client."""
+        small = min(size, SMALL) if known else 0
+        enough = known or self.strangers_left >= size
+        return enough and self.small_left >= small and self.large_left >= size - small
 
 
 class Held:
     """What one mail holds of the `Memory`."""
 
-    __slots__ = ("_large", "_memory", "_small")
+    __slots__ = ("_known", "_large", "_memory", "_small")
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, *, known: bool = True) -> None:
         self._memory = memory
+        self._known = known
         self._small = 0
         self._large = 0
 
@@ -69,22 +77,26 @@ class Held:
 
     def grow(self, octets: int) -> bool:
         """Take ``octets`` more; False (and nothing taken) if there is no room."""
-        small = min(octets, SMALL - self._small)
+        small = min(octets, SMALL - self._small) if self._known else 0
         large = octets - small
         memory = self._memory
         if small > memory.small_left or large > memory.large_left:
             return False
-        memory.small_left -= small
-        memory.large_left -= large
-        self._small += small
-        self._large += large
+        if not self._known and large > memory.strangers_left:
+            return False
+        self._take(small, large)
         return True
 
     def release(self) -> None:
         """Give all of it back; doing so twice does no harm."""
-        self._memory.small_left += self._small
-        self._memory.large_left += self._large
-        self._small = self._large = 0
+        self._take(-self._small, -self._large)
+
+    def _take(self, small: int, large: int) -> None:
+        self._memory.small_left -= small
+        self._memory.large_left -= large
+        self._memory.strangers_left -= 0 if self._known else large
+        self._small += small
+        self._large += large
 
 
 def normal_address(address: str) -> str:
