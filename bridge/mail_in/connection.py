@@ -91,6 +91,8 @@ class Connection(SMTP):
         if full is not None:
             self._hang_up(full)
             return
+        if self.listener.tls == "implicit":  # the client's handshake may come before ours has begun
+            cast(asyncio.Transport, transport).pause_reading()
         self._counted = True
         timeouts = self.house.settings.timeouts
         self.session_ends = self._loop.time() + timeouts.session_ms / 1000
@@ -231,13 +233,19 @@ class Connection(SMTP):
     # TLS
 
     async def begin_tls(self) -> None:
-        """Go on inside TLS. What came in clear and is not read yet is thrown away (RFC 3207, 4.2)."""
+        """Go on inside TLS. What came in clear after STARTTLS is thrown away (RFC 3207, 4.2).
+
+        On a port with implicit TLS it is the client's hello: uvloop reads before this task has begun.
+        """
         context = self.house.tls
         assert context is not None, "a listener with TLS does not start without"
         handshake_ms = self.house.settings.timeouts.handshake_ms
         self.wait_at_most(handshake_ms + 1_000)
         await self.flush()
+        early = bytes(_unread(self._reader)) if self.listener.tls == "implicit" else b""
         _unread(self._reader).clear()
+        if early:  # two turns on: after `start_tls` has put its protocol in place, and that has been told so
+            self._loop.call_soon(self._loop.call_soon, _feed, self._writer.transport, early)
         try:
             await self._writer.start_tls(context, ssl_handshake_timeout=handshake_ms / 1000)
         except (OSError, ssl.SSLError) as error:
@@ -257,6 +265,19 @@ class Connection(SMTP):
 def _unread(reader: asyncio.StreamReader) -> bytearray:
     buffer: bytearray = reader._buffer  # type: ignore[attr-defined]
     return buffer
+
+
+def _feed(transport: asyncio.WriteTransport, octets: bytes) -> None:
+    """Let the TLS layer of a connection read what came before it was there."""
+    protocol = cast(asyncio.BufferedProtocol, transport.get_protocol())
+    if not hasattr(protocol, "get_buffer"):
+        return  # the handshake did not begin: the connection has ended meanwhile
+    while octets:
+        room = memoryview(protocol.get_buffer(len(octets)))
+        part = octets[: len(room)]
+        room[: len(part)] = part
+        protocol.buffer_updated(len(part))
+        octets = octets[len(part) :]
 
 
 def _change_transport(reader: asyncio.StreamReader, transport: asyncio.WriteTransport) -> None:

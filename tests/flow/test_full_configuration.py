@@ -3,6 +3,7 @@
 import contextlib
 import smtplib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,18 @@ def test_the_example_configuration_with_everything_in_it(setup: Setup) -> None:
         assert one.parsed["DKIM-Signature"]
         octets = one.raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         assert dkim.verify(octets, dnsfunc=lambda name, timeout=5: setup.record)
+
+
+def test_many_clients_at_once_are_served_on_the_port_with_implicit_tls(setup: Setup) -> None:
+    """Their hello often comes together with the connection, before the service has looked at either."""
+
+    def call(_: int) -> int:
+        port = setup.bridge.ports["smtp"][1]
+        with smtplib.SMTP_SSL("localhost", port, timeout=60, context=setup.trusting) as client:
+            return client.noop()[0]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(call, range(40))) == [250] * 40
 
 
 def test_the_wrong_password_is_refused_and_nothing_is_sent(setup: Setup) -> None:
