@@ -204,7 +204,9 @@ async def test_history_counts_what_repeats_and_is_bounded(store: Store, clock: C
     clock.forward(SECOND)
 
 
-async def test_a_claim_that_nobody_remembers_is_asked_about_after_a_minute(store: Store, clock: Clock) -> None:
+async def test_a_claim_that_nobody_remembers_is_asked_about_after_a_minute(
+    store: Store, clock: Clock
+) -> None:
     lost, kept = await taken(store, A, B)
     assert await store.adopt({kept.id}, MINUTE) == 0
     clock.forward(MINUTE)
