@@ -1,0 +1,81 @@
+"""What a client without any rule can do to those who have one, or learn about them."""
+
+import asyncio
+import ipaddress
+from dataclasses import replace
+from pathlib import Path
+
+from bridge.decide import Client as Connected
+from bridge.decide import Refuse, at_rcpt, candidates
+from tests.attack.clients import From
+from tests.given_store import opened
+from tests.mail_in.conftest import NETWORK_RULE, POLICY, Starter
+
+HERE = replace(NETWORK_RULE, networks=(ipaddress.ip_network("127.0.0.1/32"),))
+POLICY_HERE = replace(POLICY, rules=(HERE,))
+KIB = 1024
+ALARM = b"From: ups@plant.example\r\n\r\nBattery low\r\n"
+
+
+async def test_mails_to_postmaster_that_never_end_keep_no_alarm_out(start: Starter) -> None:
+    server = await start(policy=POLICY_HERE, max_memory=1024 * KIB)
+
+    def attack() -> tuple[list[str], str]:
+        strangers = [From(f"127.0.0.{2 + index % 5}", server.port) for index in range(20)]
+        for stranger in strangers:
+            assert stranger.envelope("postmaster", sender="a@stranger.example") == ["250 2.1.5 OK"]
+            assert stranger.say("DATA").startswith("354 ")
+            stranger.send((b"x" * 998 + b"\r\n") * 64)
+        with From("127.0.0.1", server.port) as network:
+            assert network.envelope("0421000001@sms.local") == ["250 2.1.5 OK"]
+            taken = network.mail(ALARM)
+        ends = []
+        for stranger in strangers:
+            with stranger:
+                stranger.send(b".\r\n")
+                ends.append(stranger.answer()[:9])
+        return ends, taken
+
+    ends, taken = await asyncio.to_thread(attack)
+    assert taken.startswith("250 2.0.0 ")
+    assert "452 4.3.1" in ends, "the strangers were to use up all that they may have"
+    assert "250 2.0.0" in ends
+    with_room = await asyncio.to_thread(_one_more, server.port)
+    assert with_room.startswith("250 2.0.0"), "what a stranger held is given back"
+
+
+def _one_more(port: int) -> str:
+    with From("127.0.0.9", port) as client:
+        client.envelope("postmaster", sender="a@stranger.example")
+        return client.mail(b"hello\r\n" * 9_000)
+
+
+async def test_a_declared_size_is_held_against_the_strangers_share_alone(start: Starter) -> None:
+    server = await start(policy=POLICY_HERE, max_memory=1024 * KIB)
+
+    def ask(address: str) -> str:
+        with From(address, server.port) as client:
+            client.answer()
+            client.say("EHLO x")
+            return client.say(f"MAIL FROM:<ups@plant.example> SIZE={400 * KIB}")[:9]
+
+    assert await asyncio.to_thread(ask, "127.0.0.2") == "452 4.3.1"
+    assert await asyncio.to_thread(ask, "127.0.0.1") == "250 2.1.0"
+
+
+async def test_mails_to_postmaster_are_bounded_however_many_addresses_they_come_from(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        taken = [await store.postmaster(b"hello", f"192.0.2.{number}") for number in range(250)]
+        assert taken == [True] * 200 + [False] * 50
+        assert (await store.counts()).outbox_by_state == {"due": 200}
+
+
+def test_the_numbers_behind_an_alias_are_not_told_to_who_may_not_send_to_them() -> None:
+    elsewhere = replace(HERE, prefixes=("+642",))
+    policy = replace(POLICY, rules=(elsewhere,))
+    client = Connected("127.0.0.1")
+    refused = at_rcpt(policy, client, candidates(policy, client), "oncall@sms.local")
+    assert isinstance(refused, Refuse)
+    for number in POLICY.aliases["oncall"]:
+        assert number[-6:] not in str(refused)
+        assert number[4:] not in "".join(sign for sign in str(refused) if sign.isdigit())
