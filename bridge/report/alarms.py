@@ -76,6 +76,12 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
         "The service, or somebody who knows the webhook's secret, sends more events than the bridge keeps.",
         "Ask the service whether these are its events. If they are not, change webhook.secret.",
     ),
+    "vendor-unreachable": Alarm(
+        "The SMS service cannot be reached",
+        "For five minutes no SMS could be handed over.",
+        "Look at the reason below, at the network and at the service's status page. SMS wait in the queue, "
+        "and sending goes on by itself; what waits too long expires, and its sender is told.",
+    ),
     "credit-hold": Alarm(
         "The SMS service holds messages: no credit left",
         "SMS are accepted and held by the service until the account is topped up.",
