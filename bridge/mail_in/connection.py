@@ -8,7 +8,6 @@ exceptions' text into answers.
 import abc
 import asyncio
 import logging
-import ssl
 from collections.abc import Iterable
 from typing import Final, cast
 
@@ -61,6 +60,7 @@ class Connection(SMTP):
         self.session_ends = 0.0
         self._loop = house.loop
         self._wire: asyncio.WriteTransport | None = None
+        self._early = b""  # of a client that begins with TLS, when it came before we could
         self._counted = False
         self._out: list[Reply] = []
         self._deadline = _NO_DEADLINE
@@ -91,8 +91,6 @@ class Connection(SMTP):
         if full is not None:
             self._hang_up(full)
             return
-        if self.listener.tls == "implicit":  # the client's handshake may come before ours has begun
-            cast(asyncio.Transport, transport).pause_reading()
         self._counted = True
         timeouts = self.house.settings.timeouts
         self.session_ends = self._loop.time() + timeouts.session_ms / 1000
@@ -233,29 +231,61 @@ class Connection(SMTP):
     # TLS
 
     async def begin_tls(self) -> None:
-        """Go on inside TLS. What came in clear after STARTTLS is thrown away (RFC 3207, 4.2).
+        """Go on inside TLS: at once on a port with implicit TLS, else after our answer to STARTTLS.
 
-        On a port with implicit TLS it is the client's hello: uvloop reads before this task has begun.
+        What came in clear behind STARTTLS is thrown away (RFC 3207, 4.2).
         """
+        seconds = self.house.settings.timeouts.handshake_ms / 1000
+        self.wait_at_most(seconds * 1000 + 1_000)
+        await (
+            self.flush()
+        )  # from here to `start_tls` there is no turn of the loop in which a hello could be read
+        try:
+            await (
+                self._begin_with_hello(seconds)
+                if self.listener.tls == "implicit"
+                else self._handshake(seconds)
+            )
+        except OSError as error:
+            _LOG.info("TLS failed", extra={"client": self.client.address, "fault": type(error).__name__})
+        finally:
+            self._wire = self._writer.transport
+            if self._wire.is_closing() or self._wire.get_extra_info("ssl_object") is None:
+                self.abort()
+                self.connection_lost(None)  # nobody is told when a connection ends within its handshake
+        if self._wire is None:
+            raise Over
+        _change_transport(self._reader, self._wire)
+        self.tls_on = True
+
+    async def _handshake(self, seconds: float) -> None:
         context = self.house.tls
         assert context is not None, "a listener with TLS does not start without"
-        handshake_ms = self.house.settings.timeouts.handshake_ms
-        self.wait_at_most(handshake_ms + 1_000)
-        await self.flush()
-        early = bytes(_unread(self._reader)) if self.listener.tls == "implicit" else b""
+        if self.listener.tls == "implicit":
+            self._early = bytes(_unread(self._reader))
         _unread(self._reader).clear()
-        if early:  # two turns on: after `start_tls` has put its protocol in place, and that has been told so
-            self._loop.call_soon(self._loop.call_soon, _feed, self._writer.transport, early)
-        try:
-            await self._writer.start_tls(context, ssl_handshake_timeout=handshake_ms / 1000)
-        except (OSError, ssl.SSLError) as error:
-            _LOG.info("TLS failed", extra={"client": self.client.address, "fault": type(error).__name__})
-            self.abort()
-            self.connection_lost(None)  # asyncio tells nobody when a connection ends within its handshake
-            raise Over from error
-        self._wire = transport = self._writer.transport
-        _change_transport(self._reader, transport)
-        self.tls_on = True
+        await self._writer.start_tls(context, ssl_handshake_timeout=seconds)
+
+    async def _begin_with_hello(self, seconds: float) -> None:
+        """Shake hands with a client whose hello may be here already: the loop reads before this task begins."""
+        begun = self._loop.create_task(self._handshake(seconds))
+        self._loop.call_soon(
+            self._loop.call_soon, self._feed_hello
+        )  # right behind what `start_tls` calls soon
+        await begun
+
+    def _feed_hello(self) -> None:
+        """Let the TLS layer, just put in place and not reading yet, have what came before it was there."""
+        octets, self._early = self._early, b""
+        if not octets or self._wire is None or self._wire.is_closing():
+            return
+        protocol = cast(asyncio.BufferedProtocol, self._wire.get_protocol())
+        while octets:
+            room = memoryview(protocol.get_buffer(len(octets)))
+            part = octets[: len(room)]
+            room[: len(part)] = part
+            protocol.buffer_updated(len(part))
+            octets = octets[len(part) :]
 
 
 # asyncio gives no way to put octets back, to see whether a line has come, or (before 3.12) to change the
@@ -265,19 +295,6 @@ class Connection(SMTP):
 def _unread(reader: asyncio.StreamReader) -> bytearray:
     buffer: bytearray = reader._buffer  # type: ignore[attr-defined]
     return buffer
-
-
-def _feed(transport: asyncio.WriteTransport, octets: bytes) -> None:
-    """Let the TLS layer of a connection read what came before it was there."""
-    protocol = cast(asyncio.BufferedProtocol, transport.get_protocol())
-    if not hasattr(protocol, "get_buffer"):
-        return  # the handshake did not begin: the connection has ended meanwhile
-    while octets:
-        room = memoryview(protocol.get_buffer(len(octets)))
-        part = octets[: len(room)]
-        room[: len(part)] = part
-        protocol.buffer_updated(len(part))
-        octets = octets[len(part) :]
 
 
 def _change_transport(reader: asyncio.StreamReader, transport: asyncio.WriteTransport) -> None:

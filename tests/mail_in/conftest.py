@@ -137,10 +137,12 @@ async def servers(
         running.append(Running(mail_in, store, ports, settings))
         return running[-1]
 
-    yield starter
-    for one in running:
-        await one.mail_in.stop()
-        await one.store.close()
+    try:
+        yield starter
+    finally:
+        for one in running:
+            await one.mail_in.stop()
+            await one.store.close()
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""TLS where the moment counts, in both event loops: handshakes that come early, late or never."""
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from bridge.mail_in import Timeouts
+from bridge.mail_in.connection import Connection
+from tests.mail_in.client import Client
+from tests.mail_in.conftest import Starter, servers, until
+
+Runner = Callable[[Coroutine[Any, Any, None]], None]
+Loop = Callable[[Callable[[Starter], Coroutine[Any, Any, None]]], None]
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def loop(
+    request: pytest.FixtureRequest, tmp_path: Path, certificate: tuple[str, str], users: dict[str, str]
+) -> Loop:
+    """Runs a coroutine function of ``start`` in one of the loops."""
+    run: Runner = request.param
+
+    def in_loop(test: Callable[[Starter], Coroutine[Any, Any, None]]) -> None:
+        async def main() -> None:
+            async with servers(tmp_path, certificate, users) as start:
+                await test(start)
+
+        run(main())
+
+    return in_loop
+
+
+def test_a_handshake_that_comes_before_ours_has_begun_is_not_lost(
+    loop: Loop, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Connection.begin_tls
+
+    async def late(self: Connection) -> None:
+        await asyncio.sleep(0.1)
+        await real(self)
+
+    async def test(start: Starter) -> None:
+        monkeypatch.setattr(Connection, "begin_tls", late)
+        server = await start("implicit")
+
+        def talk() -> str:
+            with Client(server.port, trusting) as client:
+                return client.answer()
+
+        assert (await asyncio.to_thread(talk)).startswith("220 ")
+
+    loop(test)
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\x16\x03\x01"])
+def test_stop_does_not_wait_for_a_handshake_that_never_ends(loop: Loop, beginning: bytes) -> None:
+    async def test(start: Starter) -> None:
+        server = await start("implicit")
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(beginning)
+            await until(lambda: server.mail_in.open_connections == 1)
+            await asyncio.wait_for(server.mail_in.drain(0.1), 10)
+            await asyncio.wait_for(server.mail_in.stop(), 10)
+        assert server.mail_in.open_connections == 0
+
+    loop(test)
+
+
+def test_a_handshake_that_never_ends_is_given_up(loop: Loop) -> None:
+    async def test(start: Starter) -> None:
+        server = await start("implicit", timeouts=Timeouts(handshake_ms=200))
+        with socket.create_connection(("127.0.0.1", server.port)):
+            await until(lambda: server.mail_in.open_connections == 1)
+            await until(lambda: server.mail_in.open_connections == 0)
+
+    loop(test)
+
+
+def test_stop_cuts_a_client_inside_tls(loop: Loop, trusting: ssl.SSLContext) -> None:
+    async def test(start: Starter) -> None:
+        server = await start("starttls")
+
+        def begin() -> Client:
+            client = Client(server.port)
+            client.answer()
+            client.say("EHLO c")
+            client.say("STARTTLS")
+            client.start_tls(trusting)
+            assert client.say("NOOP").startswith("250")
+            return client
+
+        with await asyncio.to_thread(begin):
+            await asyncio.wait_for(server.mail_in.stop(), 10)
+        assert server.mail_in.open_connections == 0
+
+    loop(test)
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("beginning", [b"", b"\x16\x03\x01", b"EHLO plain text\r\n"])
+def test_who_leaves_within_the_handshake_is_counted_no_more(loop: Loop, beginning: bytes, how: str) -> None:
+    async def test(start: Starter) -> None:
+        server = await start("implicit")
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(beginning)
+                if _ % 2:
+                    await asyncio.sleep(0.005)
+                if how == "reset":
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await until(lambda: server.mail_in.open_connections == 0)
+        house = server.mail_in._house
+        assert house is not None
+        await until(lambda: not house.conversations)
+
+    loop(test)
+
+
+def test_a_hello_in_many_pieces_is_put_together(loop: Loop, trusting: ssl.SSLContext) -> None:
+    async def test(start: Starter) -> None:
+        server = await start("implicit")
+        for size in (1, 7, 100, 300):
+            assert await asyncio.to_thread(_handshake_in_pieces, server.port, trusting, size) == "220 "
+
+    loop(test)
+
+
+def _handshake_in_pieces(port: int, context: ssl.SSLContext, size: int) -> str:
+    """Shake hands with our octets in pieces of ``size``; the first of what the server says then."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", port), 30) as wire:
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for step in (tls.do_handshake, lambda: tls.read(4)):
+            while True:
+                try:
+                    said = step()
+                except ssl.SSLWantReadError:
+                    octets = outgoing.read()
+                    for start in range(0, len(octets), size):
+                        wire.sendall(octets[start : start + size])
+                    incoming.write(wire.recv(65_536))
+                else:
+                    break
+            octets = outgoing.read()
+            for start in range(0, len(octets), size):
+                wire.sendall(octets[start : start + size])
+    return (said or b"").decode()
