@@ -7,7 +7,18 @@ import sys
 
 def main() -> int:
     workers = str(min(max(os.cpu_count() or 2, 2), 8))
-    command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        workers,
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    ]
+    # Files in their order, not the largest first: the few slow tests of `flow` would all come last.
     command += ["--cov", "--cov-report=term"]
     return subprocess.run([*command, *sys.argv[1:]], check=False).returncode
 
