@@ -128,7 +128,9 @@ class Intake:
             stored = await self._committed(self._store.postmaster(body.octets, place))
             full = replies.POSTMASTER_FULL
         elif special.kind == "bounce":
-            stored = await self._committed(self._store.bounce(special.key))
+            stored = not _is_bounce(transaction, body) or await self._committed(
+                self._store.bounce(special.key)
+            )
             full = replies.REPLIES_FULL
         else:
             text = await loop.run_in_executor(self._threads, _text_of, body)
@@ -174,6 +176,15 @@ class Intake:
 def _read(body: Body) -> InboundMail:
     mail = message.read(body.octets)
     return replace(mail, truncated=True) if body.cut else mail
+
+
+def _is_bounce(transaction: Transaction, body: Body) -> bool:
+    """Whether a mail to a bounce address says that ours came back: absence notes go to that address too."""
+    try:
+        mail = _read(body)
+    except MailError:
+        return not transaction.sender
+    return mail.is_report or (not transaction.sender and mail.auto_submitted in ("", "auto-generated", "no"))
 
 
 def _text_of(body: Body) -> str:

@@ -81,6 +81,29 @@ async def test_a_bounce_marks_our_mail_and_alarms_once(start: Starter) -> None:
     assert sum(mail.kind is MailKind.ALARM for mail in outbox) == 1
 
 
+async def test_an_absence_note_to_a_bounce_address_is_no_bounce(start: Starter) -> None:
+    server = await start()
+    key = await reply_key(server)
+    await send(server, f"reply+{key}@sms.local", REPLY)
+    reply = next(mail for mail in await server.store.list_outbox(None, 10) if mail.kind is MailKind.REPLY)
+    note = (
+        b"From: jo@clinic.example\r\nSubject: Away\r\nAuto-Submitted: auto-replied\r\n\r\nBack on Monday.\r\n"
+    )
+    assert await send(server, f"bounce+{reply.bounce_key}@sms.local", note) == ["250 2.0.0 OK"]
+    outbox = await server.store.list_outbox(None, 10)
+    assert [mail.bounced for mail in outbox if mail.id == reply.id] == [False]
+    assert all(mail.kind is not MailKind.ALARM for mail in outbox)
+    report = (
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n"
+        + note.split(b"\r\n\r\n")[0]
+    )
+    report += b"\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n\r\n--b--\r\n"
+    assert await send(server, f"bounce+{reply.bounce_key}@sms.local", report) == ["250 2.0.0 OK"]
+    assert [mail.bounced for mail in await server.store.list_outbox(None, 10) if mail.id == reply.id] == [
+        True
+    ]
+
+
 async def test_a_mail_to_postmaster_is_handed_on_as_it_came(start: Starter) -> None:
     server = await start(policy=STRANGERS)
     mail = b"From: \xffa@b.example\r\nSubject: odd\r\n\r\n.dot\r\n" + b"text\r\n" * 20_000
