@@ -1,6 +1,7 @@
 """The whole bridge as its users meet it: a process of its own, a vendor over HTTP, a smarthost over SMTP."""
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -234,6 +235,7 @@ def serve(config: Path, *options: str, env: Mapping[str, str] | None = None) -> 
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
     )
+    atexit.register(process.kill)  # a test that fails before it stops it must not leave it running
     bridge = Bridge(config, process)
     ready: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read, args=(process, bridge.lines, ready), daemon=True).start()
