@@ -10,6 +10,7 @@ from bridge.decide import Client as Connected
 from bridge.decide import Refuse, at_rcpt, candidates
 from tests.attack.clients import From
 from tests.given_store import opened
+from tests.mail_in.client import Client
 from tests.mail_in.conftest import NETWORK_RULE, POLICY, Starter
 
 HERE = replace(NETWORK_RULE, networks=(ipaddress.ip_network("127.0.0.1/32"),))
@@ -44,7 +45,7 @@ async def test_mails_to_postmaster_that_never_end_keep_no_alarm_out(start: Start
     assert with_room.startswith("250 2.0.0"), "what a stranger held is given back"
 
 
-def _ended(stranger: From) -> str:
+def _ended(stranger: Client) -> str:
     stranger.send(b".\r\n")
     return stranger.answer()[:9]
 
