@@ -188,7 +188,7 @@ async def test_after_requests_were_cut_off_the_next_ones_go_through() -> None:
             writer.write(whole())
             await writer.drain()
 
-    async with server(behave) as url, api_to(url, send_timeout_ms=400) as api:
+    async with server(behave) as url, api_to(url, send_timeout_ms=4_000) as api:
         cut = await asyncio.gather(*(api.send(SMS) for _ in range(api.concurrency)))
         assert {got.input.kind for got in cut} == {Kind.UNCLEAR}
         slow = False
