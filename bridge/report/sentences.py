@@ -79,7 +79,7 @@ _TOLD: Final[Mapping[State, Outcome]] = {
     State.CANCELLED: Outcome(
         Tone.BAD,
         "Cancelled",
-        "It was cancelled before it reached the phone.",
+        "It was cancelled: it will not be sent any more.",
         "Please send it again if it still matters.",
     ),
     State.UNCONFIRMED: Outcome(
