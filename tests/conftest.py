@@ -1,6 +1,18 @@
 """For all tests: properties are judged by their result, not by the clock, since the machine may be busy."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import postgres as postgresql
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """A PostgreSQL that does not wait for the disk, for all tests of this process."""
+    with postgresql.running() as server:
+        yield server

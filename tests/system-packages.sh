@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the programs that the tests drive for real (browser, mail clients, Postfix's load generator).
+# Installs the programs that the tests drive for real (browser, mail clients, Postfix's load generator,
+# PostgreSQL).
 # As root on Debian or Ubuntu this needs nobody; elsewhere it names what to install and goes on: the tests
 # that need a missing program are then skipped and say so. Under CI a missing program is a failure.
 set -eu
@@ -14,6 +15,7 @@ need msmtp msmtp
 need curl curl
 need smtp-source postfix
 need strace strace
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql  # Debian keeps it out of PATH
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then

@@ -1,0 +1,182 @@
+"""A PostgreSQL of the tests' own: made in a temporary folder, on a free port of the loopback, gone at the end.
+
+Tests take the fixture `postgres` (one server for each pytest process) and `Server.database()`; programs such as
+benchmarks take `running()`. The server is killed, frozen and started again by whoever owns one.
+"""
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+USER: Final = "bridge"
+_START_S: Final = 60.0
+_BINARIES: Final = "/usr/lib/postgresql"  # Debian keeps them out of PATH, a folder for each version
+# As a server is set up where durability is not the subject: what is committed is not waited for.
+_UNSAFE: Final = {"fsync": "off", "full_page_writes": "off"}
+_SETTINGS: Final = {"listen_addresses": "127.0.0.1", "max_connections": "200", "log_min_messages": "fatal"}
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that runs, until `stop`. ``port`` stays the same over a restart."""
+
+    folder: Path
+    port: int
+    settings: dict[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of a database, as the configuration takes it."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def database(self, template: str = "template1") -> str:
+        """Make a database, empty or a copy of ``template`` (which nobody may use meanwhile); return its URL."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def run(self, statement: str, database: str = "postgres") -> None:
+        """Run a statement as the server's owner."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def start(self) -> None:
+        """Start the server and wait until it answers. It recovers first, if it was killed."""
+        options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
+        command = [_program("postgres"), "-D", self.folder / "data", "-p", str(self.port)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "-k", self.folder, *options],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                **_as_owner(),
+            )
+        deadline = time.monotonic() + _START_S
+        while True:
+            try:
+                psycopg.connect(self.url(), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise RuntimeError(f"PostgreSQL does not start: {self.log()}") from None
+                time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server: SIGINT cuts its sessions off, SIGQUIT is a crash. Nothing when it does not run."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(_START_S)
+            self.process = None
+
+    def crash(self) -> None:
+        """Kill all of the server at once, as the loss of its machine would, but for the disk's cache."""
+        assert self.process is not None
+        for pid in [self.process.pid, *_children(self.process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(_START_S)
+        self.process = None
+
+    def log(self) -> str:
+        """Return the end of what the server wrote."""
+        return (self.folder / "log").read_text(errors="replace")[-2_000:]
+
+
+@contextlib.contextmanager
+def running(*, durable: bool = False, **settings: str) -> Iterator[Server]:
+    """Make a server and run it while inside. ``durable``: it waits for the disk as one in service does.
+
+    ``settings`` are more of its settings (of ``postgresql.conf``).
+    """
+    folder = Path(tempfile.mkdtemp(prefix="bridge-pg-"))
+    server = Server(folder, _free_port(), _SETTINGS | ({} if durable else _UNSAFE) | settings)
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, _owner())
+        _make(folder / "data")
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make(data: Path) -> None:
+    command = [
+        _program("initdb"),
+        "-D",
+        data,
+        "-U",
+        USER,
+        "-A",
+        "trust",
+        "-N",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+    ]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=data.parent, **_as_owner())
+    if done.returncode:
+        raise RuntimeError(f"initdb failed: {done.stderr.decode(errors='replace')[-500:]}")
+
+
+def _program(name: str) -> str:
+    """Return the newest there is; without it the test is skipped, or fails where all must be there (CI=true)."""
+    path = _found(name)
+    if path is None:
+        said = "PostgreSQL is not installed: sh tests/system-packages.sh installs it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(said)
+        pytest.skip(said)
+    return path
+
+
+def _found(name: str) -> str | None:
+    versions = sorted(Path(_BINARIES).glob(f"[0-9]*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    return str(versions[-1]) if versions else shutil.which(name)
+
+
+def _owner() -> str:
+    """PostgreSQL refuses root: its own user if the package made one, else nobody."""
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _as_owner() -> dict[str, Any]:
+    if os.getuid() != 0:
+        return {}
+    entry = pwd.getpwnam(_owner())
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                status = (entry / "stat").read_text()
+                if int(status.rpartition(")")[2].split()[1]) == pid:
+                    found.append(int(entry.name))
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
