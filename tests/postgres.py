@@ -58,10 +58,10 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it answers. It recovers first, if it was killed."""
         options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        command = [_program("postgres"), "-D", self.folder / "data", "-p", str(self.port)]
+        command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "-k", self.folder, *options],
+            self.process = process = subprocess.Popen(
+                [*command, "-k", str(self.folder), *options],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -73,7 +73,7 @@ class Server:
                 psycopg.connect(self.url(), connect_timeout=5).close()
                 return
             except psycopg.OperationalError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
+                if time.monotonic() > deadline or process.poll() is not None:
                     raise RuntimeError(f"PostgreSQL does not start: {self.log()}") from None
                 time.sleep(0.02)
 
@@ -121,7 +121,7 @@ def _make(data: Path) -> None:
     command = [
         _program("initdb"),
         "-D",
-        data,
+        str(data),
         "-U",
         USER,
         "-A",
