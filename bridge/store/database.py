@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 Topic = Literal["sms", "outbox", "poll"]
 Row = tuple[Any, ...]
+Clock = Callable[[], int]  # ms UTC
 T = TypeVar("T")
 
 
@@ -32,13 +33,20 @@ class Tx(Protocol):
         """Return how many rows were written."""
         ...
 
+    def alone(self, *mark: str) -> None:
+        """Wait until no other unit that asked for the same mark is on its way; then see what it has stored."""
+        ...
+
     def tell(self, topic: Topic) -> None:
         """Wake those who wait for ``topic``, once this unit is committed."""
         ...
 
 
 class Database(Protocol):
-    """Runs units: each whole or not at all, and durable when `write` returns."""
+    """Runs units: each whole or not at all, and durable when `write` returns.
+
+    A unit may run more than once before one of its runs is committed: it must not change anything but rows.
+    """
 
     async def write(self, unit: Callable[[Tx], T]) -> T:
         """Return what ``unit`` returned, after its commit. A caller that is cancelled undoes nothing."""

@@ -1,30 +1,20 @@
-"""The database of one machine: an SQLite file, one thread that writes, a few that read.
+"""The database of one machine: an SQLite file. Each unit of a batch runs in a savepoint of its own."""
 
-Writers share commits: the thread takes all that is waiting, runs each unit in a savepoint of its own, commits
-once and tells the event loop once. It never waits for a fuller batch; under load batches fill by themselves.
-"""
-
-import asyncio
-import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from bridge.errors import StoreError
-from bridge.store.database import Row, Topic, Tx
+from bridge.store.database import Clock, Row, Topic, Tx
 from bridge.store.queries import statements
 from bridge.store.sqlite_file import Identity, identity, newest, open_reader, open_writer
+from bridge.store.threads import Item
 
 T = TypeVar("T")
-Clock = Callable[[], int]
 
-MAX_BATCH: Final = 256  # units in one commit: bounds how long the first of them waits
-READERS: Final = 3
 BUSY_MS: Final = 5_000  # another process may hold the lock so long before a write fails
 
 
@@ -53,95 +43,36 @@ class SqliteTx:
     def run(self, name: str, /, **values: object) -> int:
         return self._connection.execute(self._statements[name], values).rowcount
 
+    def alone(self, *mark: str) -> None:
+        """There is one writer at a time: every unit is."""
+
     def tell(self, topic: Topic) -> None:
         self.topics.add(topic)
 
 
-@dataclass(slots=True)
-class _Item:
-    unit: Callable[[Tx], Any]
-    future: "asyncio.Future[Any]"
-    value: Any = None
-    error: BaseException | None = None
-    topics: set[Topic] = field(default_factory=set)
-
-
-class SqliteDatabase:
-    """`Database` over one SQLite file, which must be there with this version's schema (see `migrate`)."""
+class SqliteEngine:
+    """`Engine` over one SQLite file, which must be there with this version's schema (see `migrate`)."""
 
     def __init__(
         self,
         path: Path,
         *,
-        on_commit: Callable[[set[Topic]], None] = lambda topics: None,
         clock: Clock = wall_clock,
         busy_ms: int = BUSY_MS,
     ) -> None:
         self._path = path
-        self._on_commit = on_commit
         self._clock = clock
         self._busy_ms = busy_ms
-        self._loop = asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._closed = False
         self._connection: sqlite3.Connection | None = None
         self._opened: Identity | None = None
         self._file: tuple[int, int] = (0, 0)
         self.commits = 0
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._writer = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
-        self._writer.start()
-
-    async def write(self, unit: Callable[[Tx], T]) -> T:
-        if self._closed:
-            raise StoreError("the database is closed")
-        item = _Item(unit, self._loop.create_future())
-        self._waiting.put(item)
-        return cast(T, await item.future)
-
-    async def read(self, unit: Callable[[Tx], T]) -> T:
-        if self._closed:
-            raise StoreError("the database is closed")
-        return await self._loop.run_in_executor(self._readers, self._read, unit)
-
-    async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._waiting.put(None)
-        await self._loop.run_in_executor(None, self._writer.join)
-        await self._loop.run_in_executor(None, self._readers.shutdown)
-        for connection in self._reading:
-            connection.close()
-        # What the writer's last batch told is still on its way to the loop.
-        await asyncio.sleep(0)
 
     # --- the writing thread ---
 
-    def _write_loop(self) -> None:
-        while (item := self._waiting.get()) is not None:
-            batch, last = self._drain(item)
-            self._commit(batch)
-            self._hand_back(batch)
-            if last:
-                break
-        self._drop_connection()
-
-    def _drain(self, first: _Item) -> tuple[list[_Item], bool]:
-        batch = [first]
-        while len(batch) < MAX_BATCH:
-            try:
-                item = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if item is None:
-                return batch, True
-            batch.append(item)
-        return batch, False
-
-    def _commit(self, batch: list[_Item]) -> None:
+    def commit(self, batch: Sequence[Item]) -> None:
         """Run ``batch`` in one transaction; a fault of the database fails every unit of it."""
         try:
             connection = self._ready_connection()
@@ -155,23 +86,23 @@ class SqliteDatabase:
         except (sqlite3.Error, StoreError, OSError) as error:
             self._fail(batch, error)
 
-    def _run_unit(self, connection: sqlite3.Connection, item: _Item) -> None:
+    def _run_unit(self, connection: sqlite3.Connection, item: Item) -> None:
         connection.execute("SAVEPOINT unit")
         tx = SqliteTx(connection, self._clock())
         try:
-            item.value = item.unit(tx)
+            value = item.unit(tx)
         except BaseException as error:
             if not connection.in_transaction:
                 raise  # SQLite itself has rolled all of it back: disk full, I/O error
             connection.execute("ROLLBACK TO unit")
-            item.error = _translated(error)
+            item.fail(_translated(error))
         else:
-            item.topics = tx.topics
+            item.succeed(value, tx.topics)
         connection.execute("RELEASE unit")
 
-    def _fail(self, batch: list[_Item], error: Exception) -> None:
+    def _fail(self, batch: Sequence[Item], error: Exception) -> None:
         for item in batch:
-            item.value, item.topics, item.error = None, set(), _translated(error)
+            item.fail(_translated(error))
         try:
             if self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -180,24 +111,11 @@ class SqliteDatabase:
         if not _only_busy(error):
             self._drop_connection()
 
-    def _hand_back(self, batch: list[_Item]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._deliver, batch)
-        except RuntimeError:
-            pass  # the loop is closed: nobody is left to hear it
+    def committed(self, topics: set[Topic]) -> None:
+        """Other processes look for themselves, some times a second."""
 
-    def _deliver(self, batch: list[_Item]) -> None:
-        topics: set[Topic] = set()
-        for item in batch:
-            topics |= item.topics
-            if item.future.done():
-                continue  # its caller was cancelled; the commit stands
-            if item.error is None:
-                item.future.set_result(item.value)
-            else:
-                item.future.set_exception(item.error)
-        if topics:
-            self._on_commit(topics)
+    def end_writing(self) -> None:
+        self._drop_connection()
 
     def _ready_connection(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -230,7 +148,7 @@ class SqliteDatabase:
 
     # --- the reading threads ---
 
-    def _read(self, unit: Callable[[Tx], T]) -> T:
+    def read(self, unit: Callable[[Tx], T]) -> T:
         try:
             connection = self._reader()
             connection.execute("BEGIN")
@@ -241,6 +159,10 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             self._give_up_reader()
             raise _translated(error) from error
+
+    def end_reading(self) -> None:
+        for connection in self._reading:
+            connection.close()
 
     def _give_up_reader(self) -> None:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

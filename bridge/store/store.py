@@ -28,12 +28,13 @@ from bridge.store import (
     sending,
     sweeping,
 )
-from bridge.store.database import Database, Topic, Tx
+from bridge.store.database import Clock, Database, Topic, Tx
 from bridge.store.locks import part_lock
 from bridge.store.sending import Turns
-from bridge.store.sqlite import BUSY_MS, Clock, SqliteDatabase, wall_clock
+from bridge.store.sqlite import BUSY_MS, SqliteEngine, wall_clock
 from bridge.store.sqlite_file import migrate
 from bridge.store.terms import Terms
+from bridge.store.threads import ThreadedDatabase
 from bridge.store.values import (
     DAY,
     Accepted,
@@ -312,5 +313,5 @@ async def open_store(
     file = Path(path)
     await asyncio.get_running_loop().run_in_executor(None, migrate, file, busy_ms)
     hints = Hints()
-    database = SqliteDatabase(file, on_commit=hints.give, clock=clock, busy_ms=busy_ms)
+    database = ThreadedDatabase(SqliteEngine(file, clock=clock, busy_ms=busy_ms), hints.give)
     return Store(database, hints, file, settings, timing)

@@ -19,7 +19,8 @@ from bridge.retry import Answer
 from bridge.sms import Input, Kind
 from bridge.store import SmsFilter, Store, StoreSettings, migrate, open_store, sqlite_file
 from bridge.store.database import Tx
-from bridge.store.sqlite import SqliteDatabase
+from bridge.store.sqlite import SqliteEngine
+from bridge.store.threads import ThreadedDatabase
 from tests.store.conftest import Opener, mail
 
 CHILD = textwrap.dedent(
@@ -41,6 +42,12 @@ CHILD = textwrap.dedent(
     asyncio.run(main())
     """
 )
+
+
+def sqlite_of(store: Store) -> SqliteEngine:
+    assert isinstance(store._database, ThreadedDatabase)
+    assert isinstance(store._database.engine, SqliteEngine)
+    return store._database.engine
 
 
 def number(seed: int) -> random.Random:
@@ -80,12 +87,11 @@ def _pair(line: bytes) -> tuple[str, str]:
 
 async def test_many_sessions_share_commits(opened: Opener) -> None:
     store = await opened()
-    database = store._database
-    assert isinstance(database, SqliteDatabase)
-    before = database.commits
+    engine = sqlite_of(store)
+    before = engine.commits
     accepted = await asyncio.gather(*(store.accept(mail(text=f"text {n}")) for n in range(200)))
     assert sum(len(one.queued) for one in accepted) == 200
-    assert database.commits - before < 50
+    assert engine.commits - before < 50
 
 
 async def test_one_units_fault_undoes_neither_the_others_nor_leaves_half_of_itself(store: Store) -> None:
@@ -149,13 +155,12 @@ async def takes_mail(store: Store, text: str) -> bool:
 
 async def test_a_full_disk_fails_whole_and_is_forgotten_when_there_is_room(store: Store) -> None:
     assert await takes_mail(store, "before")
-    database = store._database
-    assert isinstance(database, SqliteDatabase)
+    database, engine = store._database, sqlite_of(store)
 
     def pages(most: int) -> Callable[[Tx], None]:
         def unit(tx: Tx) -> None:
-            assert database._connection is not None
-            database._connection.execute(f"PRAGMA max_page_count = {most}")
+            assert engine._connection is not None
+            engine._connection.execute(f"PRAGMA max_page_count = {most}")
 
         return unit
 
@@ -263,8 +268,6 @@ async def test_a_file_of_an_older_schema_in_its_place_is_not_written_to(store: S
     assert await takes_mail(store, "before")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA user_version = 0")
-    database = store._database
-    assert isinstance(database, SqliteDatabase)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert not await takes_mail(store, "meanwhile")
@@ -279,12 +282,11 @@ async def test_a_file_of_an_older_schema_in_its_place_is_not_written_to(store: S
 
 async def test_a_file_that_may_not_be_written_fails_us(store: Store, path: Path) -> None:
     accepted = await store.accept(mail(text="before"))
-    database = store._database
-    assert isinstance(database, SqliteDatabase)
+    database, engine = store._database, sqlite_of(store)
 
     def query_only(tx: Tx) -> None:
-        assert database._connection is not None
-        database._connection.execute("PRAGMA query_only = ON")
+        assert engine._connection is not None
+        engine._connection.execute("PRAGMA query_only = ON")
 
     await database.write(query_only)
     with pytest.raises(StoreError, match="readonly"):
@@ -365,13 +367,12 @@ def test_an_sqlite_that_is_too_old_is_refused(path: Path, monkeypatch: pytest.Mo
 
 
 async def test_commits_wait_for_the_disk(store: Store) -> None:
-    database = store._database
-    assert isinstance(database, SqliteDatabase)
+    database, engine = store._database, sqlite_of(store)
 
     def pragmas(tx: Tx) -> list[object]:
-        assert database._connection is not None
+        assert engine._connection is not None
         names = ("journal_mode", "synchronous", "foreign_keys")
-        return [database._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+        return [engine._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert await database.write(pragmas) == ["wal", 2, 1]
 
