@@ -1,4 +1,4 @@
-"""Measures everything and prints it with the budget: ``python -m tests.bench [PART …] [--rounds N]``.
+"""Measures everything and prints it with the budget: ``python -m tests.bench [--only PART,…] [--rounds N]``.
 
 Every part puts servers on loopback and a load on them, ours and the others in turns, so that a busy machine
 slows all of them. Figures are medians; ratios are medians of the rounds' ratios.
@@ -29,11 +29,12 @@ PARTS: Final[dict[str, tuple[str, Callable[[int], list[Line]]]]] = {
 
 def main() -> int:
     reader = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    reader.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {' '.join(PARTS)} (default: all)")
+    reader.add_argument("--only", metavar="PART,…", help=f"some of: {','.join(PARTS)} (default: all)")
     reader.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
     options = reader.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
-        reader.error(f"no such part: {' '.join(sorted(unknown))}")
+    wanted = options.only.split(",") if options.only else list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        reader.error(f"no such part: {', '.join(sorted(unknown))}")
     if program("smtp-source") is None or program("smtp-sink") is None:
         print(
             "the benchmark needs smtp-source and smtp-sink (Debian: apt-get install postfix)", file=sys.stderr
@@ -42,7 +43,7 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start without compiled files is another figure
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load}")
-    for name in options.parts or PARTS:
+    for name in wanted:
         title, measure = PARTS[name]
         show(title, measure(max(options.rounds, 1)))
     return 0

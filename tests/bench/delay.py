@@ -44,6 +44,7 @@ def inside() -> list[Line]:
             cuts = quantiles(waits, n=100)
             return [
                 Line(f"end of DATA → POST, {PER_SECOND}/s, p50", cuts[49], "ms", _P50),
+                Line(f"end of DATA → POST, {PER_SECOND}/s, p95", cuts[94], "ms"),
                 Line(f"end of DATA → POST, {PER_SECOND}/s, p99", cuts[98], "ms", _P99),
             ]
 

@@ -1,5 +1,6 @@
 """Child processes of the benchmark: started, watched through /proc, ended. Linux only."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -27,8 +28,7 @@ class Process:
     @property
     def cpu_s(self) -> float:
         """CPU seconds it has used, in user and system mode."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_of(self.child.pid)
 
     def memory_mib(self, field: str) -> float:
         """VmRSS (now) or VmHWM (the most so far)."""
@@ -53,6 +53,24 @@ class Process:
                 self.child.wait()
         if self.child.stdout is not None:
             self.child.stdout.close()
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process, its living descendants, and those of them that have ended."""
+    children: dict[int, list[int]] = {}
+    used: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+                used[int(entry.name)] = sum(int(field) for field in fields[11:15])
+    ticks, family = 0, [pid]
+    while family:
+        one = family.pop()
+        ticks += used.get(one, 0)
+        family += children.get(one, [])
+    return ticks / _TICKS
 
 
 def python(module: str, *arguments: str) -> list[str]:

@@ -64,6 +64,13 @@ def cpu(runs: Sequence[Run]) -> str:
     return f"{median(known):,.0f} µs CPU a mail" if known else ""
 
 
+def cheaper(ours: Sequence[Run], theirs: Sequence[Run]) -> str:
+    """Return, as a note, our CPU a mail over theirs."""
+    pairs = [(our.cpu_us, their.cpu_us) for our, their in zip(ours, theirs, strict=True)]
+    known = [our / their for our, their in pairs if our is not None and their]
+    return f"CPU {median(known):.2f} ×" if known else ""
+
+
 def show(title: str, lines: Sequence[Line]) -> None:
     """Print one part of the table."""
     heads = (title, "measured", "goal", "", "")

@@ -7,16 +7,25 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.bench.accept import Server
 from tests.bench.load import WAYS, Way, burst
+from tests.bench.mailrise import Mailrise
 from tests.bench.postfix import Postfix
-from tests.bench.results import Goal, Line, Run, cpu, ratio, speed
+from tests.bench.results import Goal, Line, Run, cheaper, cpu, ratio, speed
 from tests.bench.servers import SECRET, Bridge, Sink, Vendor, stopping
 
 MAILS: Final = 1_500
 POSTFIX_MAILS: Final = 150
+MAILRISE_MAILS: Final = 250
 CIRCLES: Final = 800
 WITHIN_S: Final = 60.0
-_OVER_CURL: Final[dict[Way, Goal]] = {"new": Goal(6), "reused": Goal(10)}
+OURS: Final = "end to end"
+CURL: Final = "Postfix + pipe + curl"
+MAILRISE: Final = "mailrise (not durable)"
+_OVER: Final[dict[str, dict[Way, Goal]]] = {
+    CURL: {"new": Goal(6), "reused": Goal(10)},
+    MAILRISE: {"new": Goal(2.5), "reused": Goal(2.5)},
+}
 _CIRCLE: Final = Goal(250)
 _MEMORY: Final = Goal(150, most=True)
 _RSA_BITS: Final = 2048
@@ -27,41 +36,43 @@ def end_to_end(rounds: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         vendor = Vendor(folder)
-        bridge = Bridge(folder, vendor.port)
-        postfix = Postfix(f"http://127.0.0.1:{vendor.port}/send")
-        with stopping((bridge, vendor, postfix)):
+        bridge, postfix = Bridge(folder, vendor.port), Postfix(f"http://127.0.0.1:{vendor.port}/send")
+        mailrise = Mailrise(folder, vendor.port)
+        with stopping((bridge, vendor, postfix, mailrise)):
             bridge.start()
             postfix.start()
-            ours: dict[Way, list[Run]] = {way: [] for way in WAYS}
-            curls: dict[Way, list[Run]] = {way: [] for way in WAYS}
+            mailrise.start()
+            runs: dict[tuple[str, Way], list[Run]] = {}
             for _ in range(rounds):
                 for way in WAYS:
-                    before = bridge.running.cpu_s
-                    rate = _posted(vendor, bridge.smtp, way, MAILS)
-                    ours[way].append(Run(rate, (bridge.running.cpu_s - before) / MAILS * 1e6))
+                    found = {OURS: _posted(vendor, bridge.running, bridge.smtp, way, MAILS)}
                     if not postfix.missing:
-                        curls[way].append(Run(_posted(vendor, postfix.sending, way, POSTFIX_MAILS)))
+                        found[CURL] = _posted(vendor, postfix, postfix.sending, way, POSTFIX_MAILS)
+                    if not mailrise.missing:
+                        found[MAILRISE] = _posted(vendor, mailrise, mailrise.port, way, MAILRISE_MAILS)
+                    for who, run in found.items():
+                        runs.setdefault((who, way), []).append(run)
             _check_settled(bridge, rounds * MAILS * len(WAYS))
-            lines = []
-            for way in WAYS:
-                missing = postfix.missing
-                lines += [
-                    Line(
-                        f"Postfix + pipe + curl, {way}",
-                        None if missing else speed(curls[way]),
-                        "per s",
-                        note=missing,
-                    ),
-                    Line(f"end to end, {way}", speed(ours[way]), "per s", note=cpu(ours[way])),
-                    Line(
-                        f"  ÷ Postfix + pipe + curl, {way}",
-                        None if missing else ratio(ours[way], curls[way]),
-                        "",
-                        _OVER_CURL[way],
-                        missing,
-                    ),
-                ]
+            missing = {CURL: postfix.missing, MAILRISE: mailrise.missing}
+            lines = [line for way in WAYS for line in _lines(way, runs, missing)]
             return [*lines, Line("memory, the most", bridge.running.memory_mib("VmHWM"), "MiB", _MEMORY)]
+
+
+def _lines(way: Way, runs: dict[tuple[str, Way], list[Run]], missing: dict[str, str]) -> list[Line]:
+    ours = runs[OURS, way]
+    lines = [Line(f"{OURS}, {way}", speed(ours), "per s", note=cpu(ours))]
+    for who, why in missing.items():
+        theirs = runs.get((who, way))
+        goal = _OVER[who][way]
+        if theirs is None:
+            lines += [
+                Line(f"{who}, {way}", None, note=why),
+                Line(f"  ÷ {who}, {way}", None, goal=goal, note=why),
+            ]
+        else:
+            lines.insert(0, Line(f"{who}, {way}", speed(theirs), "per s", note=cpu(theirs)))
+            lines.append(Line(f"  ÷ {who}, {way}", ratio(ours, theirs), "", goal, cheaper(ours, theirs)))
+    return lines
 
 
 def full_circle(rounds: int) -> list[Line]:
@@ -89,11 +100,12 @@ def full_circle(rounds: int) -> list[Line]:
             ]
 
 
-def _posted(vendor: Vendor, port: int, way: Way, mails: int) -> float:
-    """Hand in ``mails`` and return how many a second reached the vendor, to the last one."""
-    before, _ = vendor.stats()
+def _posted(vendor: Vendor, server: Server, port: int, way: Way, mails: int) -> Run:
+    """Hand in ``mails``; the rate is that at which they reached the vendor, to the last one."""
+    before, cpu_before = vendor.stats()[0], server.cpu_s
     began_at = burst(port, mails, way).began_at
-    return mails / (vendor.wait_for(before + mails, WITHIN_S) - began_at)
+    rate = mails / (vendor.wait_for(before + mails, WITHIN_S) - began_at)
+    return Run(rate, (server.cpu_s - cpu_before) / mails * 1e6)
 
 
 def _check_settled(bridge: Bridge, mails: int) -> None:
