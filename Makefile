@@ -1,13 +1,14 @@
 # make run    sets everything up and starts the demo: bridge, simulated vendor, desk
 # make test   sets everything up and runs every check
 # make bench  measures speed and memory beside the budget and others; needs Postfix's smtp-source
+# make crash  kills the service by the hundred, at random moments; needs gcc and some minutes
 # Needs Python >= 3.11, pip and make. All of it lands in .venv here.
 
 VENV := .venv
 BIN  := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test bench lint types imports check format clean
+.PHONY: help run test bench crash lint types imports check format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -22,6 +23,10 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+crash: $(VENV)/.test
+	@sh tests/system-packages.sh
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

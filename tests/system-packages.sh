@@ -15,6 +15,7 @@ need msmtp msmtp
 need curl curl
 need smtp-source postfix
 need strace strace
+need gcc "gcc libc6-dev"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql  # Debian keeps it out of PATH
 [ -n "$missing" ] || exit 0
 

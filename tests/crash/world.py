@@ -1,0 +1,219 @@
+"""The service under trial between its two judges: started, killed, frozen, started again, and at the end judged."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import httpx
+
+from tests.crash.clients import Client
+from tests.crash.clock import Clock
+from tests.crash.judge import OPEN, Verdict, verdict
+from tests.crash.records import Evidence, Row
+from tests.crash.smarthost import Smarthost
+from tests.crash.vendor import AUTH, SENDER, TOKEN, Vendor
+from tests.flow.running import Bridge, Loop, command, serve, wait_for, write_config
+
+Engine = Literal["sqlite", "postgresql"]
+SETTLE_S: Final = 120.0  # the shortest that the configuration allows, by the service's clock
+STATES: Final = frozenset({*OPEN, "submitted"})
+
+
+@dataclass(slots=True)
+class World:
+    """One database, ``nodes`` services on it, a vendor, a smarthost, a clock, and the clients that hand in."""
+
+    folder: Path
+    clock: Clock
+    vendor: Vendor
+    smarthost: Smarthost
+    configs: tuple[Path, ...]
+    nodes: list[Bridge | None] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
+    cuts: list[float] = field(default_factory=list)
+    frozen: list[tuple[float, float]] = field(default_factory=list)
+    kills: int = 0
+
+    @property
+    def node(self) -> Bridge:
+        """The first node, which is up."""
+        assert self.nodes[0] is not None
+        return self.nodes[0]
+
+    @property
+    def up(self) -> list[Bridge]:
+        return [node for node in self.nodes if node is not None]
+
+    def start(self, place: int = 0) -> Bridge:
+        """Start a node and wait until it is ready."""
+        node = serve(self.configs[place], env=self.clock.env)
+        self.nodes[place] = node
+        self._tell()
+        return node
+
+    def start_all(self) -> None:
+        for place in range(len(self.configs)):
+            self.start(place)
+
+    def kill(self, place: int = 0) -> None:
+        """kill -9: a power cut, as far as a process can have one."""
+        node = self.nodes[place]
+        assert node is not None
+        node.process.send_signal(signal.SIGKILL)
+        self.is_dead(place)
+
+    def is_dead(self, place: int = 0) -> None:
+        """A node was killed, by whoever: note it."""
+        node = self.nodes[place]
+        assert node is not None
+        node.process.wait(60)
+        self.nodes[place] = None
+        self.cuts.append(time.monotonic())
+        self.kills += 1
+        self._tell()
+
+    def kill_while_starting(self, after_s: float, place: int = 0) -> None:
+        """Start a node and kill it ``after_s`` later, ready or not."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bridge", "serve", "-c", str(self.configs[place])],
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self.clock.env},
+        )
+        time.sleep(after_s)
+        process.kill()
+        process.wait(60)
+        self.cuts.append(time.monotonic())
+        self.kills += 1
+
+    def port(self) -> int:
+        """Return where a client finds SMTP now; a port where nobody is when no node is up."""
+        up = self.up
+        return up[int(time.monotonic() * 50) % len(up)].smtp if up else 1
+
+    def _tell(self) -> None:
+        self.vendor.addresses = [node.hook for node in self.up]
+
+    # --- the end ---
+
+    def metrics(self) -> dict[tuple[str, str], int]:
+        """Return how many SMS and mails of ours are in which state, by a node's own metrics."""
+        text = httpx.get(f"{self.up[0].desk}/metrics", trust_env=False, timeout=30).text
+        found = {}
+        for line in text.splitlines():
+            name, _, value = line.rpartition(" ")
+            for metric in ("smsbridge_sms", "smsbridge_outbox_mails"):
+                if name.startswith(metric + "{"):
+                    found[metric, name.split('"')[1]] = int(float(value))
+        return found
+
+    def settled(self) -> bool:
+        """Return whether nothing is left to do or to be told."""
+        if self.vendor.telling:
+            return False
+        found = self.metrics()
+        left = sum(found.get(("smsbridge_sms", state), 0) for state in STATES)
+        return left + found.get(("smsbridge_outbox_mails", "due"), 0) == 0
+
+    def judged(self, within_s: float = 240.0, **more: Any) -> Verdict:
+        """Let the clients finish and all settle; return the verdict. What does not settle in time is stuck."""
+        for client in self.clients:
+            client.finish()
+        with contextlib.suppress(AssertionError):
+            wait_for("all to settle", self.settled, within_s)
+        return verdict(self.evidence(**more))
+
+    def evidence(self, **more: Any) -> Evidence:
+        """Return what is known now."""
+        listed = command(
+            "messages", "list", "--json", "--limit", "1000000", "-c", str(self.configs[0]), env=self.clock.env
+        )
+        assert listed.returncode == 0, listed.stderr
+        return Evidence(
+            handed=tuple(mail for client in self.clients for mail in client.handed),
+            posts=tuple(self.vendor.posts),
+            polls=tuple(self.vendor.polls),
+            hooks=tuple(self.vendor.hooks),
+            reports=tuple(self.smarthost.reports),
+            rows=_rows(listed.stdout),
+            settle_s=SETTLE_S / self.clock.speed,
+            cuts=tuple(self.cuts),
+            frozen=tuple(self.frozen),
+            mails_open=self.metrics().get(("smsbridge_outbox_mails", "due"), 0),
+            **more,
+        )
+
+
+def _rows(listed: str) -> tuple[Row, ...]:
+    found = map(json.loads, listed.splitlines())
+    return tuple(Row(one["number"], one["state"]) for one in found)
+
+
+@contextlib.contextmanager
+def world(
+    engine: Engine = "sqlite", *, nodes: int = 1, speed: float = 1.0, changes: Mapping[str, Any] | None = None
+) -> Iterator[World]:
+    """Make a world of ``nodes`` services, none of them started; ``speed`` is that of their wall clock.
+
+    ``changes`` replace top keys of the configuration.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-crash-")))
+        folder.chmod(0o755)  # the clock is read by PostgreSQL's own user too
+        clock = Clock(folder, speed)
+        loop = Loop()
+        stack.callback(loop.close)
+        vendor = Vendor(loop)
+        stack.callback(vendor.close)
+        smarthost = Smarthost(loop)
+        stack.callback(smarthost.close)
+        database = f"sqlite://{folder / 'bridge.db'}"
+        settings = _settings(vendor, smarthost, database) | dict(changes or {})
+        configs = []
+        for place in range(nodes):
+            home = folder / f"node{place}"
+            home.mkdir()
+            configs.append(write_config(home, vendor, None, **settings))
+        made = World(folder, clock, vendor, smarthost, tuple(configs), [None] * nodes)
+        stack.callback(_end, made)
+        yield made
+
+
+def _end(made: World) -> None:
+    for node in made.up:
+        node.kill()
+
+
+def _settings(vendor: Vendor, smarthost: Smarthost, database: str) -> dict[str, Any]:
+    return {
+        "database": database,
+        "outbox": {"smarthost": f"smtp://127.0.0.1:{smarthost.port}"},
+        "vendor": {
+            "send_url": vendor.send_url,
+            "rest_url": vendor.rest_url,
+            "sender": SENDER,
+            "token": TOKEN,
+            "auth_token": AUTH,
+            "rate": "500/s",
+            "poll_rate": "500/s",
+            "settle": "2m",
+            "send_timeout": "5s",
+        },
+        "senders": [
+            {
+                "match": ["*@clinic.example"],
+                "proof": ["network"],
+                "networks": ["127.0.0.0/8"],
+                "limits": {"recipients": 20},
+                "reports": {"when": ["failed", "delivered", "reply"], "to": "sender"},
+            }
+        ],
+    }
