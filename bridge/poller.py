@@ -14,7 +14,7 @@ from typing import Any, Final
 from bridge.errors import StoreError
 from bridge.event import Event, News
 from bridge.sms import Input, Kind, Sms
-from bridge.sms_api import Listed, Pace, Polled, SmsApi
+from bridge.sms_api import Listed, Pace, Polled, SmsApi, boot_clock
 from bridge.store import Store
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ OVERLAP_MINUTES: Final = 15
 FIRST_MINUTES: Final = 24 * 60
 MOST_MINUTES: Final = 7 * 24 * 60  # answers come for seven days at most
 MAX_PAGES: Final = 200
+OLD_S: Final = 60.0  # by then an SMS may have been polled, and sent again, by another node
+
+
+class _NotOurs(Exception):
+    """Another node polls now, or has by now: what was asked for here counts for nothing."""
 
 
 def wall_clock() -> int:
@@ -38,7 +43,8 @@ def wall_clock() -> int:
 class Poller:
     """Polls with at most ``polls_per_second``; what was received is asked every ``received_every_ms``.
 
-    ``idle_s`` is how often it looks whether a poll has fallen due.
+    ``idle_s`` is how often it looks whether a poll has fallen due. ``is_ours`` tells whether this node polls: one
+    at a time does, so that the rate holds over all.
     """
 
     def __init__(
@@ -49,9 +55,12 @@ class Poller:
         polls_per_second: float,
         received_every_ms: int,
         idle_s: float = IDLE_S,
+        is_ours: Callable[[], bool] = lambda: True,
         clock: Callable[[], int] = wall_clock,
+        since_boot: Callable[[], float] = boot_clock,
     ) -> None:
-        self._store, self._api, self._clock = store, api, clock
+        self._store, self._api, self._clock, self._since_boot = store, api, clock, since_boot
+        self._is_ours, self._polls = is_ours, False
         self._idle_s = idle_s
         self._received_every_s = received_every_ms / 1_000
         self._pace = Pace(polls_per_second)
@@ -75,7 +84,8 @@ class Poller:
 
     async def _statuses(self) -> None:
         while True:
-            await self._guarded(self._status_round())
+            if await self._ours():
+                await self._guarded(self._status_round())
 
     async def _status_round(self) -> None:
         rows = await self._store.due_polls(self._room())
@@ -108,7 +118,11 @@ class Poller:
     async def _ask(self, sms: Sms, message_id: str | None) -> Polled:
         async with self._places:
             await self._turn()
-            return await self._api.status(sms, message_id)
+            begun = self._since_boot()
+            polled = await self._api.status(sms, message_id)
+        if polled.event is None and self._since_boot() - begun > OLD_S:
+            raise _NotOurs
+        return polled
 
     async def _keep(self, sms: Sms, polled: Polled) -> None:
         """Store what a poll told. The news itself is kept once: the first sign of life, then the end."""
@@ -128,7 +142,8 @@ class Poller:
 
     async def _replies(self) -> None:
         while True:
-            await self._guarded(self._reply_round())
+            if await self._ours():
+                await self._guarded(self._reply_round())
 
     async def _reply_round(self) -> None:
         rows = await self._store.due_reply_polls(self._room())
@@ -155,6 +170,8 @@ class Poller:
 
     async def _received(self, account: str) -> None:
         while True:
+            if not await self._ours():
+                continue
             if not self._is_refused(account):
                 await self._guarded(self._received_round(account))
             await asyncio.sleep(self._received_every_s)
@@ -213,9 +230,22 @@ class Poller:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(max(0.0, self._pace.busy_for(time.monotonic()) - AHEAD_S / 2))
 
+    async def _ours(self) -> bool:
+        """Return whether this node polls; if not, after a while."""
+        if not self._is_ours():
+            self._polls = False
+            await asyncio.sleep(self._idle_s)
+        elif not self._polls:
+            self._polls = True
+            self._pace.take(time.monotonic())  # whoever polled before us may have done so just now
+        return self._polls
+
     async def _turn(self) -> None:
+        """Wait for the moment of a poll. Raises _NotOurs when another node polls by then."""
         now = time.monotonic()
         await asyncio.sleep(max(0.0, self._pace.take(now) - now))
+        if not self._is_ours():
+            raise _NotOurs
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(self._guarded(work))
@@ -229,6 +259,8 @@ class Poller:
         except StoreError as error:
             log.error("a poll could not be kept", extra={"why": str(error)})
             await asyncio.sleep(STORE_WAIT_S)
+        except _NotOurs:
+            return  # its lease ends by itself, then whoever polls asks again
         except Exception:
             log.exception("a poll ended in a fault of ours")
             await asyncio.sleep(STORE_WAIT_S)

@@ -31,7 +31,10 @@ STORE_PATIENCE_S: Final = 25.0  # twice this and the longest hand-over still end
 
 
 class Reporter:
-    """Sends the mails of the outbox. Without ``mail_out`` they are made and kept, to be seen on the desk."""
+    """Sends the mails of the outbox. Without ``mail_out`` they are made and kept, to be seen on the desk.
+
+    ``is_ours`` tells whether this node writes the mails that fall due by time: one node at a time does.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Reporter:
         signer: Signer | None = None,
         *,
         parallel: int = 8,
+        is_ours: Callable[[], bool] = lambda: True,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -49,6 +53,7 @@ class Reporter:
         self._mail_out = mail_out
         self._signer = signer
         self._parallel = parallel
+        self._is_ours = is_ours
         self._jitter = jitter
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,7 +78,8 @@ class Reporter:
 
     async def _sweep(self) -> None:
         now = self._clock()
-        if now - self._swept_at >= SWEEP_EVERY_MS or now < self._swept_at:
+        due = now - self._swept_at >= SWEEP_EVERY_MS or now < self._swept_at
+        if due and self._is_ours():
             await self._store.sweep_notices()
             self._swept_at = now
 

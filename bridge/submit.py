@@ -6,6 +6,7 @@ what the vendor answered is never forgotten, however long the database is away.
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -16,15 +17,16 @@ from bridge import retry
 from bridge.errors import StoreError
 from bridge.retry import backoff_ms
 from bridge.sms import Input, Kind, Sms
-from bridge.sms_api import Outcome, Pace, SmsApi
+from bridge.sms_api import Outcome, Pace, SmsApi, boot_clock
 from bridge.store import Store
 
 log = logging.getLogger(__name__)
 
-AHEAD_S: Final = 1.0  # rows are claimed for this long ahead of the rate, so that none grows old in `sending`
+BUSY_S: Final = 0.5  # rows that go out later than this are enough: claim no more
 MAX_AGE_S: Final = 5.0  # a claim older than this may have been adopted by another while we were frozen
 IDLE_S: Final = 0.5  # how long a row that another process queued, or that falls due again, waits at most
-EXPIRE_EVERY_S: Final = 10.0
+SWEEP_EVERY_S: Final = 10.0
+GONE_AFTER_MS: Final = 60_000  # of a node that has left no word of when it is gone
 LOST_CLAIM_MS: Final = 60_000  # of rows in `sending` that no task here sends
 STORE_PATIENCE_S: Final = 10.0  # at the end, for outcomes that the database would not take yet
 DOWN_AFTER: Final = 3  # sends in a row without a connection: the vendor is down, claim less often
@@ -35,13 +37,10 @@ _STUCK: Final = frozenset({Kind.NOT_SENT, Kind.RATE_LIMITED})
 ReplyAddress = Callable[[Sms], str | None]
 
 
-def boot_clock() -> float:
-    """Return seconds since boot, the time asleep included: a frozen process sees that it was frozen."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
 class Submitter:
-    """Sends with at most ``rate_per_second``, evenly; ``reply_address`` gives the SMSEmailReply of an SMS."""
+    """Sends with at most ``rate_per_second``, evenly, over all nodes; ``reply_address`` gives the SMSEmailReply of
+    an SMS. ``node`` claims; ``is_ours`` tells whether it does what one node at a time does, every ``sweep_every_s``.
+    """
 
     def __init__(
         self,
@@ -51,12 +50,16 @@ class Submitter:
         rate_per_second: float,
         node: str,
         reply_address: ReplyAddress | None = None,
+        is_ours: Callable[[], bool] = lambda: True,
+        sweep_every_s: float = SWEEP_EVERY_S,
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._store, self._api, self._node = store, api, node
         self._reply_address = reply_address or (lambda sms: None)
         self._clock = clock
-        self._pace = Pace(rate_per_second)
+        self._is_ours, self._sweep_every_s = is_ours, sweep_every_s
+        self._step_us = math.ceil(1_000_000 / rate_per_second)
+        self._pace = Pace(rate_per_second)  # what came late from the database does not go out in a bunch
         self._places = asyncio.Semaphore(api.concurrency)
         self._tasks: dict[asyncio.Task[None], int] = {}  # with the id of the SMS
         self._changed = asyncio.Event()
@@ -93,14 +96,18 @@ class Submitter:
             )  # before the claim: nothing queued meanwhile waits
         claimed_at = self._clock()
         try:
-            rows = await self._store.claim(self._node, limit)
+            claimed = await self._store.claim(self._node, limit, self._step_us)
         except StoreError as error:
             log.error("nothing could be claimed", extra={"why": str(error)})
             await asyncio.wait({stopped}, timeout=backoff_ms(1, random.random()) / 1_000)  # noqa: S311
             return
-        for sms in rows:
-            self._begin(sms, claimed_at)
-        if not rows:
+        now = time.monotonic()
+        for sms, wait_s in zip(claimed, claimed.waits_s, strict=True):
+            self._begin(sms, claimed_at, now + wait_s)
+        if claimed.again_s:
+            # Jitter, or all nodes would come at once.
+            await asyncio.wait({stopped}, timeout=claimed.again_s * (1 + random.random() / 4))  # noqa: S311
+        elif not claimed:
             await asyncio.wait({stopped, self._hint}, return_when=asyncio.FIRST_COMPLETED)
 
     async def _hinted(self) -> None:
@@ -125,12 +132,10 @@ class Submitter:
         busy_s = self._pace.busy_for(now)
         if places <= 0:
             return 0, IDLE_S
-        if busy_s > AHEAD_S / 2:
-            return 0, busy_s - AHEAD_S / 2
-        return min(places, max(1, self._pace.free(now, AHEAD_S))), 0.0
+        return (0, busy_s - BUSY_S) if busy_s > BUSY_S else (places, 0.0)
 
-    def _begin(self, sms: Sms, claimed_at: float) -> None:
-        moment = self._pace.take(time.monotonic())
+    def _begin(self, sms: Sms, claimed_at: float, at: float) -> None:
+        moment = self._pace.take(at)
         task = asyncio.create_task(self._send(sms, claimed_at, moment))
         self._tasks[task] = sms.id
         task.add_done_callback(self._over)
@@ -229,15 +234,17 @@ class Submitter:
         _tell(sms, outcome, after)
 
     async def _sweep(self) -> None:
-        """End what is too old to be sent, also while an account stands still and nothing is claimed; and let be
-        asked about what was claimed by a commit that the database reported as failed."""
+        """Let be asked about what nobody sends: claimed here by a commit that the database reported as failed, or
+        by a node that is gone. End what is too old, also while an account stands still and nothing is claimed."""
         while True:
             try:
-                await self._store.expire()
-                await self._store.adopt(frozenset(self._tasks.values()), LOST_CLAIM_MS)
+                await self._store.adopt_lost(self._node, frozenset(self._tasks.values()), LOST_CLAIM_MS)
+                if self._is_ours():
+                    await self._store.adopt_gone(GONE_AFTER_MS)
+                    await self._store.expire()
             except StoreError as error:
                 log.error("nothing could be swept", extra={"why": str(error)})
-            await asyncio.sleep(EXPIRE_EVERY_S)
+            await asyncio.sleep(self._sweep_every_s)
 
     async def _drain(self) -> None:
         """Wait for every send and its outcome. What the database still refuses then is `unknown` later."""

@@ -11,6 +11,7 @@ from typing import Final
 from bridge import event_in
 from bridge.app import wiring
 from bridge.app.database import open_store_of
+from bridge.app.heartbeat import Heartbeat, Pulse, alive, this_node
 from bridge.app.http import http_server
 from bridge.app.notify import notify
 from bridge.app.parts import ALL, Part
@@ -22,6 +23,7 @@ from bridge.store import Store
 from bridge.web import desk_app
 
 _LOG: Final = logging.getLogger("bridge.app")
+_PULSE: Final = Pulse()
 _DRAIN_S: Final = 30.0  # for mails and calls under way when we are told to stop
 
 
@@ -58,6 +60,7 @@ class _Health:
 class _Service:
     config: Config
     store: Store
+    here: Heartbeat
     health: _Health
     stack: contextlib.AsyncExitStack
     file: str
@@ -67,11 +70,17 @@ class _Service:
 
 
 async def run_service(
-    config: Config, parts: Sequence[Part] = ALL, *, file: str = "", on_ready: OnReady | None = None
+    config: Config,
+    parts: Sequence[Part] = ALL,
+    *,
+    file: str = "",
+    pulse: Pulse = _PULSE,
+    on_ready: OnReady | None = None,
 ) -> None:
     """Run ``parts`` until SIGTERM or SIGINT; then take no more, finish what is under way, and return.
 
     ``file`` is the configuration's, for the commands that the desk shows; empty when they find it themselves.
+    ``pulse`` is how the nodes on one database watch each other.
 
     Raises `ConfigError` (a port is taken, a certificate cannot be used) and `StoreError` (the database cannot
     be opened, or another process runs one of the parts on it) before it is ready.
@@ -81,7 +90,9 @@ async def run_service(
         stack.push_async_callback(store.close)
         for part in parts:
             await stack.enter_async_context(store.part(part))
-        service = _Service(config, store, _Health(store), stack, file)
+        gone_after_ms = pulse.silence_ms + config.vendor.send_timeout_ms
+        here = await stack.enter_async_context(alive(store, this_node(parts, gone_after_ms), pulse))
+        service = _Service(config, store, here, _Health(store), stack, file)
         ports = await _start(service, parts)
         tasks = [
             asyncio.create_task(supervise(name, loop, service.stop), name=name)
@@ -109,7 +120,7 @@ async def _drain(service: _Service, tasks: Sequence["asyncio.Task[None]"]) -> No
     Each finishes what it began. What takes too long is left for the next start to clear up.
     """
     service.stop.set()
-    ending = list(tasks)
+    ending = [*tasks, asyncio.create_task(service.here.drain(), name="heartbeat")]
     if service.mail_in is not None:
         ending.append(asyncio.create_task(service.mail_in.drain(_DRAIN_S), name="mail"))
     if ending:
@@ -140,11 +151,11 @@ async def _start(service: _Service, parts: Sequence[Part]) -> Ports:
         api = wiring.api_of(service.config)
         service.stack.push_async_callback(api.close)
         if Part.SEND in parts:
-            service.loops["send"] = wiring.submitter_of(service.config, service.store, api).run
+            service.loops["send"] = wiring.submitter_of(service.config, service.store, api, service.here).run
         if Part.EVENTS in parts:
-            service.loops["events"] = wiring.poller_of(service.config, service.store, api).run
+            service.loops["events"] = wiring.poller_of(service.config, service.store, api, service.here).run
     if Part.REPORTS in parts:
-        reporter, mail_out = wiring.reporter_of(service.config, service.store)
+        reporter, mail_out = wiring.reporter_of(service.config, service.store, service.here)
         if mail_out is not None:
             service.stack.push_async_callback(mail_out.close)
         service.loops["reports"] = reporter.run

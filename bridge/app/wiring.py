@@ -1,12 +1,13 @@
 """From the configuration to the components: each gets plain values, none sees the whole configuration."""
 
 import datetime
-import secrets
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bridge import __version__, event_in, mail_in
+from bridge.app.heartbeat import Heartbeat
 from bridge.config import Config, load_users
 from bridge.errors import ConfigError
 from bridge.mail_out import MailOut, Signer, Smarthost
@@ -47,14 +48,16 @@ def api_of(config: Config) -> SmsApi:
     )
 
 
-def submitter_of(config: Config, store: Store, api: SmsApi) -> Submitter:
-    """Return the part that sends. Its node id is random: a restarted process is another node."""
+def submitter_of(config: Config, store: Store, api: SmsApi, here: Heartbeat) -> Submitter:
+    """Return the part that sends."""
     return Submitter(
         store,
         api,
         rate_per_second=config.vendor.rate_per_second,
-        node=f"{socket.gethostname()[:40]}-{secrets.token_hex(4)}",
+        node=here.node.id,
         reply_address=_reply_address(config),
+        is_ours=partial(here.holds, "send"),
+        sweep_every_s=here.pulse.sweep_s,
     )
 
 
@@ -66,17 +69,18 @@ def _reply_address(config: Config) -> Callable[[Sms], str | None]:
     return lambda sms: f"reply+{sms.reply_key}@{domain}"
 
 
-def poller_of(config: Config, store: Store, api: SmsApi) -> Poller:
+def poller_of(config: Config, store: Store, api: SmsApi, here: Heartbeat) -> Poller:
     """Return the part that polls."""
     return Poller(
         store,
         api,
         polls_per_second=config.vendor.poll_rate_per_second,
         received_every_ms=config.vendor.received_every_ms,
+        is_ours=partial(here.holds, "events"),
     )
 
 
-def reporter_of(config: Config, store: Store) -> tuple[Reporter, MailOut | None]:
+def reporter_of(config: Config, store: Store, here: Heartbeat) -> tuple[Reporter, MailOut | None]:
     """Return the part that mails, and the connection to the smarthost that it uses, if there is one."""
     smarthost, dkim = config.outbox.smarthost, config.outbox.dkim
     mail_out = None
@@ -93,7 +97,8 @@ def reporter_of(config: Config, store: Store) -> tuple[Reporter, MailOut | None]
         instance=instance_of(config),
         local=lambda at: datetime.datetime.fromtimestamp(at / 1000, config.timezone),
     )
-    return Reporter(store, renderer, mail_out, signer), mail_out
+    ours = partial(here.holds, "reports")
+    return Reporter(store, renderer, mail_out, signer, is_ours=ours), mail_out
 
 
 def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:

@@ -1,4 +1,11 @@
-"""The rate towards the vendor: even spacing, no burst after a pause. Pure: ``now`` is an argument."""
+"""The rate towards the vendor as one process keeps it: even spacing, no burst after a pause."""
+
+import time
+
+
+def boot_clock() -> float:
+    """Return seconds since boot, the time asleep included: a frozen process sees that it was frozen."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Pace:

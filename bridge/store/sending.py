@@ -7,15 +7,17 @@ from typing import Final
 
 from bridge.retry import Account, Answer, after_probe
 from bridge.sms import Input, Kind, Sms
-from bridge.store import accounts, events, matching
+from bridge.store import accounts, events, matching, pacing
 from bridge.store.changing import change, sms_by_id, sms_by_message_id
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.terms import Terms
+from bridge.store.values import Claimed
 
 MAX_SENDERS: Final = 64  # looked at in one go
 MAX_ROUNDS: Final = 16  # of senders that have nothing due (all their SMS wait for a retry)
 MAX_EXPIRED: Final = 500  # ended in one transaction
+MAX_ADOPTED: Final = 500  # of nodes that are gone, given up in one transaction
 
 
 @dataclass(slots=True)
@@ -26,14 +28,25 @@ class Turns:
     account: str = ""
 
 
-def claim(tx: Tx, terms: Terms, turns: Turns, node: str, limit: int) -> tuple[Sms, ...]:
-    """Take SMS that are due. Senders take turns, so that one's flood does not delay another's alarm; of one
-    sender the oldest due comes first. An account that stands still gives at most its probe."""
-    found = [key for (key,) in tx.all("accounts_waiting")]
-    cut = next((i for i, key in enumerate(found) if key > turns.account), 0)
-    waiting = found[cut:] + found[:cut]
+def claim(tx: Tx, terms: Terms, turns: Turns, node: str, limit: int, step_us: int = 0) -> Claimed:
+    """Take SMS that are due, and moments of the shared rate to send them; see `Store.claim`."""
+    waiting = [key for (key,) in tx.all("accounts_waiting")]
+    if not waiting:
+        return Claimed(())
+    moments = pacing.free(tx, step_us, limit)
+    if not moments.count:
+        return Claimed((), again_s=moments.again_us / 1_000_000)
+    taken = _of_accounts(tx, terms, turns, waiting, node, moments.count)
+    pacing.take(tx, moments, len(taken))
+    return Claimed(taken, moments.waits_s(len(taken)))
+
+
+def _of_accounts(tx: Tx, terms: Terms, turns: Turns, waiting: list[str], node: str, limit: int) -> list[Sms]:
+    """Senders take turns, so that one's flood does not delay another's alarm; of one sender the oldest due comes
+    first. An account that stands still gives at most its probe."""
+    cut = next((i for i, key in enumerate(waiting) if key > turns.account), 0)
     taken: list[Sms] = []
-    for place, key in enumerate(waiting):
+    for place, key in enumerate(waiting[cut:] + waiting[:cut]):
         room = limit - len(taken)
         if room <= 0:
             break
@@ -42,7 +55,7 @@ def claim(tx: Tx, terms: Terms, turns: Turns, node: str, limit: int) -> tuple[Sm
         if account.may_claim(tx.now) or account.may_probe(tx.now):
             taken += _claim_of(tx, terms, turns, account, node, share)
             turns.account = key
-    return tuple(taken)
+    return taken
 
 
 def _claim_of(tx: Tx, terms: Terms, turns: Turns, account: Account, node: str, limit: int) -> list[Sms]:
@@ -95,11 +108,27 @@ def finish(
     return new
 
 
-def adopt(tx: Tx, terms: Terms, *, under_way: Collection[int] = (), older_ms: int = 0) -> int:
-    """Nobody is sending what was claimed that long ago, but for those ``under_way``: it may have reached the
-    vendor or not."""
-    rows = map(sms_of, tx.all("sending", before=tx.now - older_ms))
-    orphans = [sms for sms in rows if sms.id not in under_way]
+def adopt(tx: Tx, terms: Terms) -> int:
+    """Nobody is sending: what is in `sending` may have reached the vendor or not; return how many."""
+    return _give_up(tx, terms, [sms_of(row) for row in tx.all("sending")])
+
+
+def adopt_lost(tx: Tx, terms: Terms, node: str, under_way: Collection[int] = (), older_ms: int = 0) -> int:
+    """Nobody is sending what ``node`` claimed that long ago, but for those ``under_way``; return how many."""
+    rows = map(sms_of, tx.all("sending_of", node=node, before=tx.now - older_ms))
+    return _give_up(tx, terms, [sms for sms in rows if sms.id not in under_way])
+
+
+def adopt_gone(tx: Tx, terms: Terms, gone_after_ms: int) -> int:
+    """Nobody is sending any more what nodes that are gone have claimed; return how many.
+
+    Each node said itself after what silence it is gone; ``gone_after_ms`` is for one that nothing is known of.
+    """
+    rows = tx.all("sending_of_gone", now=tx.now, gone_after=gone_after_ms, limit=MAX_ADOPTED)
+    return _give_up(tx, terms, [sms_of(row) for row in rows])
+
+
+def _give_up(tx: Tx, terms: Terms, orphans: Sequence[Sms]) -> int:
     for sms in orphans:
         change(tx, terms, sms, Input(Kind.NODE_GONE, why="whoever claimed it does not send it"))
     return len(orphans)

@@ -23,6 +23,7 @@ from bridge.store import (
     events,
     looking,
     matching,
+    nodes,
     outbox,
     polling,
     sending,
@@ -39,7 +40,11 @@ from bridge.store.values import (
     DAY,
     Accepted,
     AlarmLine,
+    Claimed,
     Counts,
+    LeaseLine,
+    Node,
+    NodeLine,
     OutboxWork,
     Recorded,
     SmsFilter,
@@ -81,10 +86,11 @@ class Store:
     async def part(self, name: str) -> AsyncIterator[None]:
         """Be the only process that runs this part. Raises PartBusy.
 
-        Whoever takes ``send`` finds nobody else sending: what was being sent becomes `unknown` at once.
-        Whoever takes ``reports`` finds nobody else mailing: what was being handed over is due at once.
+        What another left of it is over: its lease at once; of ``send``, what was being sent becomes `unknown`; of
+        ``reports``, what was being handed over is due.
         """
         with part_lock(self._path, name):
+            await self._write(lambda tx: tx.run("end_lease", part=name))
             if name == "send":
                 await self._write(lambda tx: sending.adopt(tx, self._terms))
             elif name == "reports":
@@ -130,9 +136,12 @@ class Store:
 
     # --- send ---
 
-    async def claim(self, node: str, limit: int) -> tuple[Sms, ...]:
-        """Take up to ``limit`` SMS to send now; each is `sending` and ours alone."""
-        return await self._write(lambda tx: sending.claim(tx, self._terms, self._turns, node, limit))
+    async def claim(self, node: str, limit: int, step_us: int = 0) -> Claimed:
+        """Take up to ``limit`` SMS to send, each `sending` and ours alone, with the moments to send them.
+
+        ``step_us``: microseconds from one send to the next over all nodes; 0: as fast as they come.
+        """
+        return await self._write(lambda tx: sending.claim(tx, self._terms, self._turns, node, limit, step_us))
 
     async def finish(
         self, sms_id: int, given: Input, answer: Answer | None, vendor_ids: Sequence[str] = ()
@@ -142,12 +151,16 @@ class Store:
             lambda tx: sending.finish(tx, self._terms, sms_id, given, answer, vendor_ids)
         )
 
-    async def adopt(self, under_way: Collection[int], older_ms: int) -> int:
-        """Make `unknown` what was claimed so long ago and is not ``under_way`` (ids of the only sender there is):
-        a claim whose commit was reported as failed may stand all the same. Return how many."""
-        return await self._write(
-            lambda tx: sending.adopt(tx, self._terms, under_way=under_way, older_ms=older_ms)
-        )
+    async def adopt_lost(self, node: str, under_way: Collection[int], older_ms: int) -> int:
+        """Make `unknown` what ``node`` claimed so long ago and is not ``under_way`` (ids) there: a claim whose
+        commit was reported as failed may stand all the same. Return how many."""
+        return await self._write(lambda tx: sending.adopt_lost(tx, self._terms, node, under_way, older_ms))
+
+    async def adopt_gone(self, gone_after_ms: int) -> int:
+        """Make `unknown` what was claimed by nodes that are gone; return how many.
+
+        ``gone_after_ms`` is for a node that has left no word of when it is."""
+        return await self._write(lambda tx: sending.adopt_gone(tx, self._terms, gone_after_ms))
 
     async def expire(self) -> int:
         """End queued SMS that are too old, and drop rows that have served their time; return how many ended."""
@@ -169,6 +182,27 @@ class Store:
     async def note_alarm(self, key: str, facts: Sequence[tuple[str, str]], every_ms: int = DAY) -> bool:
         """Record an alarm and mail it to the admin, at most once in ``every_ms``; return whether it was mailed."""
         return await self._write(lambda tx: alarms.note(tx, self._terms, key, facts, every_ms))
+
+    # --- nodes ---
+
+    async def beat(self, node: Node, lease_ms: int, *, draining: bool = False) -> frozenset[str]:
+        """Note that ``node`` lives; return the parts whose lease it holds now, for ``lease_ms``.
+
+        It takes those that nobody holds; a node that is draining gives them back.
+        """
+        return await self._write(lambda tx: nodes.beat(tx, node, lease_ms, draining=draining))
+
+    async def leave(self, node: str) -> int:
+        """Take a node off that ends in good order; return how many SMS it leaves `unknown`."""
+        return await self._write(lambda tx: nodes.leave(tx, self._terms, node))
+
+    async def nodes(self) -> tuple[NodeLine, ...]:
+        """Return the nodes, the oldest first, and those that went less than an hour ago."""
+        return await self._read(nodes.listed)
+
+    async def leases(self) -> tuple[LeaseLine, ...]:
+        """Return which node does what one node at a time does."""
+        return await self._read(nodes.leases)
 
     # --- events and polls ---
 

@@ -41,6 +41,19 @@ class Accepted:
     refused: int
 
 
+class Claimed(tuple[Sms, ...]):
+    """SMS that are ours to send, and when: ``waits_s`` are seconds from the claim on, one for each, so that the
+    rate holds over all nodes. ``again_s``: there may be more, but no moment to send them is free for so long."""
+
+    waits_s: tuple[float, ...]
+    again_s: float
+
+    def __new__(cls, sms: Iterable[Sms], waits_s: tuple[float, ...] = (), again_s: float = 0.0) -> Self:
+        claimed = super().__new__(cls, sms)
+        claimed.waits_s, claimed.again_s = waits_s, again_s
+        return claimed
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxWork:
     """One mail of ours to be made and handed over: the mail it answers, and the SMS it speaks of."""
@@ -152,3 +165,40 @@ class Counts:
     events_kept: int = 0
     alarms: int = 0
     oldest_queued_at: int | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process that works on the database. ``id`` is random per start; ``host`` and ``pid`` are for people.
+
+    ``gone_after_ms`` without a heartbeat it is gone: longer than any call to the vendor that it may have begun.
+    """
+
+    id: str
+    host: str
+    pid: int
+    parts: tuple[str, ...]
+    gone_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """A node as the database knows it; ``silent_ms`` since its last heartbeat."""
+
+    node: Node
+    started_at: int
+    silent_ms: int
+    draining: bool
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has been silent for so long that others take over what it left."""
+        return self.silent_ms >= self.node.gone_after_ms
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLine:
+    """Who does the work of a part that one node at a time does."""
+
+    part: str
+    node: str

@@ -335,28 +335,28 @@ async def test_a_folder_that_cannot_be_made_is_told(path: Path, opened: Opener) 
 def test_an_old_database_is_upgraded_one_step_after_the_other(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = sqlite_file._migrations()
-    assert migrate(path) == (0, 1)
-    assert migrate(path) == (1, 1)
+    first, now = sqlite_file._migrations(), sqlite_file.newest()
+    assert migrate(path) == (0, now)
+    assert migrate(path) == (now, now)
     steps = {
-        2: "CREATE TABLE later (x INTEGER);\nINSERT INTO later VALUES (1);\n",
-        3: "ALTER TABLE later ADD y;\n",
+        now + 1: "CREATE TABLE later (x INTEGER);\nINSERT INTO later VALUES (1);\n",
+        now + 2: "ALTER TABLE later ADD y;\n",
     }
     monkeypatch.setattr(sqlite_file, "_migrations", lambda: {**first, **steps})
-    assert migrate(path) == (1, 3)
+    assert migrate(path) == (now, now + 2)
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("SELECT x, y FROM later").fetchall() == [(1, None)]
 
 
 def test_an_upgrade_that_fails_leaves_the_old_schema(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = sqlite_file._migrations()
+    first, now = sqlite_file._migrations(), sqlite_file.newest()
     migrate(path)
-    broken = {2: "CREATE TABLE later (x);\nnonsense;\n"}
+    broken = {now + 1: "CREATE TABLE later (x);\nnonsense;\n"}
     monkeypatch.setattr(sqlite_file, "_migrations", lambda: {**first, **broken})
     with pytest.raises(StoreError, match="up to date"):
         migrate(path)
     with closing(sqlite3.connect(path)) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (1,)
+        assert other.execute("PRAGMA user_version").fetchone() == (now,)
         assert other.execute("SELECT count(*) FROM sqlite_master WHERE name = 'later'").fetchone() == (0,)
 
 

@@ -208,8 +208,9 @@ async def test_a_claim_that_nobody_remembers_is_asked_about_after_a_minute(
     store: Store, clock: Clock
 ) -> None:
     lost, kept = await taken(store, A, B)
-    assert await store.adopt({kept.id}, MINUTE) == 0
+    assert await store.adopt_lost("n1", {kept.id}, MINUTE) == 0
     clock.forward(MINUTE)
-    assert await store.adopt({kept.id}, MINUTE) == 1
+    assert await store.adopt_lost("another", {kept.id}, MINUTE) == 0
+    assert await store.adopt_lost("n1", {kept.id}, MINUTE) == 1
     states = {row.sms.number: row.sms.state for row in await store.list_sms(SmsFilter(), None, 10)}
     assert states == {lost.number: State.UNKNOWN, kept.number: State.SENDING}

@@ -328,7 +328,7 @@ async def test_a_row_that_was_claimed_without_our_knowing_becomes_unknown(
 ) -> None:
     monkeypatch.setattr("bridge.submit.LOST_CLAIM_MS", 0)
     (lost,) = await queued(store)
-    await store.claim("a commit that was reported as failed", 1)
+    await store.claim("test", 1)  # by a commit that was reported as failed
     async with vendor_that() as vendor, submitting(store, vendor.url):
         await in_state(store, lost, State.UNKNOWN)
     assert vendor.posts == []

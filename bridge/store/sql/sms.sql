@@ -66,7 +66,7 @@ SELECT {sms} FROM sms s INDEXED BY sms_expiring
 WHERE s.state = 'queued' AND s.expires_at <= :now ORDER BY s.expires_at LIMIT :limit;
 
 -- name: sending
-SELECT {sms} FROM sms s WHERE s.state = 'sending' AND s.claimed_at <= :before ORDER BY s.id;
+SELECT {sms} FROM sms s WHERE s.state = 'sending' ORDER BY s.id;
 
 -- name: settled_to_poll
 SELECT {sms} FROM sms s INDEXED BY sms_settling
