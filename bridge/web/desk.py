@@ -177,7 +177,10 @@ class _Desk:
         )
 
     async def metrics(self, request: Request) -> Response:
-        text = metrics.exposition(await self._store.counts(), await self._store.accounts())
+        store = self._store
+        text = metrics.exposition(
+            await store.counts(), await store.accounts(), await store.nodes(), await store.leases()
+        )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def not_found(self, request: Request, fault: Exception | None) -> Response:

@@ -1,15 +1,17 @@
 """Prometheus metrics, read from the store at each scrape: true after a restart, and the same on every node."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from bridge.retry import Account
-from bridge.store import Counts
+from bridge.store import Counts, LeaseLine, NodeLine
 
 
-def exposition(counts: Counts, accounts: Iterable[Account]) -> bytes:
+def exposition(
+    counts: Counts, accounts: Iterable[Account], nodes: Sequence[NodeLine], leases: Iterable[LeaseLine]
+) -> bytes:
     """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -27,4 +29,28 @@ def exposition(counts: Counts, accounts: Iterable[Account]) -> bytes:
     )
     for account in accounts:
         stopped.labels(account.key).set(1 if account.stop else 0)
+    _of_nodes(registry, nodes, leases)
     return generate_latest(registry)
+
+
+def _of_nodes(registry: CollectorRegistry, nodes: Sequence[NodeLine], leases: Iterable[LeaseLine]) -> None:
+    many = Gauge("smsbridge_nodes", "Processes on the database, by state", ["state"], registry=registry)
+    states = ["gone" if node.gone else "draining" if node.draining else "alive" for node in nodes]
+    for state in ("alive", "draining", "gone"):
+        many.labels(state).set(states.count(state))
+    silent = Gauge(
+        "smsbridge_node_silent_seconds",
+        "Seconds since a process last showed that it lives",
+        ["node"],
+        registry=registry,
+    )
+    for line in nodes:
+        silent.labels(line.node.id).set(line.silent_ms / 1_000)
+    alone = Gauge(
+        "smsbridge_lease_held",
+        "1 for the process that does what one at a time does for a part",
+        ["part", "node"],
+        registry=registry,
+    )
+    for lease in leases:
+        alone.labels(lease.part, lease.node).set(1)

@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +28,11 @@ from bridge.cli.doctor.certificates import certificates
 from bridge.config import load
 from bridge.mail_out import Signer, keygen, zone_text
 from bridge.simulator import Settings
+from bridge.store import Node
 from tests.cli.given import Bench, vendor
 from tests.flow.running import Loop, Vendor, command, serve
 from tests.flow.running import write_config as flow_config
+from tests.given_store import opened
 from tests.mail_out.sink import certificate, saying, serving
 
 SECRET = "s3cret-canary"  # the password of the sink's user
@@ -102,6 +105,51 @@ def test_a_database_that_cannot_be_used_is_a_fault(bench: Bench) -> None:
     assert "may not make it" in found(bench)["database"][1]
     bench.configure(database=f"sqlite://{bench.folder / ('x' * 300)}")
     assert "file name too long" in found(bench)["database"][1]
+
+
+# --- nodes ---
+
+
+def test_each_node_has_a_line_that_says_whether_it_lives_and_what_it_alone_does(bench: Bench) -> None:
+    bridge = serve(bench.config, "--only", "send,web")
+    try:
+        lines = {what: told for what, told in found(bench).items() if what.startswith("node ")}
+        assert len(lines) == 1
+        verdict, say = lines.popitem()[1]
+        assert verdict == "ok"
+        assert say.startswith(f"runs send, web as process {bridge.process.pid} on ")
+        assert say.endswith("; alone it ends what is too old or left behind")
+    finally:
+        assert bridge.stop() == 0
+    assert not [what for what in found(bench) if what.startswith("node ")]
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "verdict", "says"),
+    [
+        (14, "ok", "as process 11 on host-a"),
+        (16, "warning", "look whether it stands still"),
+        (61, "warning", "it is gone without an end in good order"),
+    ],
+)
+def test_a_node_that_is_silent_is_a_warning(bench: Bench, silent_s: int, verdict: str, says: str) -> None:
+    node = Node("one", "host-a", 11, ("send",), 60_000)
+
+    async def beat() -> None:
+        then = time.time_ns() // 1_000_000 - silent_s * 1_000
+        async with opened(bench.folder, clock=lambda: then) as store:
+            await store.beat(node, 15_000)
+
+    asyncio.run(beat())
+    told = found(bench)["node one"]
+    assert told[0] == verdict
+    assert says in told[1]
+
+
+def test_a_node_that_drains_says_so(bench: Bench) -> None:
+    node = Node("one", "host-a", 11, ("send",), 60_000)
+    bench.store(lambda store: store.beat(node, 15_000, draining=True))
+    assert found(bench)["node one"] == ("ok", "runs send as process 11 on host-a; it is draining")
 
 
 # --- ports ---

@@ -85,7 +85,11 @@ class Running:
 @asynccontextmanager
 async def submitting(store: Store, url: str, **settings: Any) -> AsyncIterator[Running]:
     """Send what is queued in ``store`` to the vendor at ``url``."""
-    ours = {name: settings.pop(name) for name in ("reply_address", "clock") if name in settings}
+    ours = {
+        name: settings.pop(name)
+        for name in ("reply_address", "clock", "is_ours", "sweep_every_s")
+        if name in settings
+    }
     rate = settings.pop("rate_per_second", 200.0)
     async with (
         api_to(url, **settings) as api,

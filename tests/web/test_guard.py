@@ -10,6 +10,7 @@ from starlette.types import Message
 
 from bridge.retry import Answer
 from bridge.sms import Input, Kind
+from bridge.store import Node
 from tests.web import given
 from tests.web.given import Desk
 
@@ -165,6 +166,7 @@ async def test_metrics_are_what_prometheus_reads_and_true_to_the_store(desk: Des
     (first,) = await desk.store.claim("node", 1)
     refused = Input(Kind.REFUSED_ACCOUNT, first.attempts, "HTTP 401")
     await desk.store.finish(first.id, refused, Answer.ACCOUNT)
+    await desk.store.beat(Node("one", "host-a", 11, ("mail", "send"), 60_000), 15_000)
     answer = await desk.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     found = {
@@ -176,4 +178,7 @@ async def test_metrics_are_what_prometheus_reads_and_true_to_the_store(desk: Des
     assert found["smsbridge_sms", "queued"] == 2
     assert found["smsbridge_outbox_mails", "kept"] == 1
     assert found["smsbridge_account_stopped", "default"] == 1
+    assert (found["smsbridge_nodes", "alive"], found["smsbridge_nodes", "gone"]) == (1, 0)
+    assert 0 <= found["smsbridge_node_silent_seconds", "one"] < 60
+    assert found["smsbridge_lease_held", "one", "send"] == 1
     assert found["process_resident_memory_bytes",] > 10_000_000

@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
 
 
 async def _examine(config: Config) -> list[Finding]:
-    found = [await database(config)]
+    found = await database(config)
     for trial in (listeners, certificates, smarthost, dkim_record, from_domains, reply_domain):
         found += await asyncio.to_thread(_all, trial, config)
     return [*found, *await accounts(config)]

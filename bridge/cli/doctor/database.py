@@ -5,25 +5,27 @@ from pathlib import Path
 
 from bridge.app.database import open_store_of
 from bridge.cli.doctor.finding import Finding, fault, ok
+from bridge.cli.doctor.nodes import nodes
 from bridge.config import Config
 from bridge.errors import StoreError
 
 
-async def database(config: Config) -> Finding:
-    """Return what was found about the database."""
+async def database(config: Config) -> list[Finding]:
+    """Return what was found about the database and the nodes on it."""
     path = Path(config.database_path)
     missing = _before_the_first_start(path)
     if missing:
-        return missing
+        return [missing]
     try:
         store = await open_store_of(config)
         try:
             await store.check()
+            found = await nodes(store)
         finally:
             await store.close()
     except StoreError as error:
-        return fault("database", str(error))
-    return ok("database", f"{path} is writable and up to date")
+        return [fault("database", str(error))]
+    return [ok("database", f"{path} is writable and up to date"), *found]
 
 
 def _before_the_first_start(path: Path) -> Finding | None:
