@@ -11,19 +11,21 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import accept, delay, whole
+from tests.bench import accept, delay, rows, whole
 from tests.bench.load import program
 from tests.bench.results import Line, show
 
 ROUNDS: Final = 5
+ROWS: Final = 1_000_000
 
-PARTS: Final[dict[str, tuple[str, Callable[[int], list[Line]]]]] = {
-    "accept": ("durable accept", accept.measure),
-    "send": ("end to end", whole.end_to_end),
-    "circle": ("full circle", whole.full_circle),
-    "delay": ("delay", lambda rounds: delay.inside()),
-    "start": ("start", lambda rounds: delay.start()),
-    "sign": ("signature", lambda rounds: delay.signature()),
+PARTS: Final[dict[str, tuple[str, Callable[[int, int], list[Line]]]]] = {
+    "accept": ("durable accept", lambda rounds, rows: accept.measure(rounds)),
+    "send": ("end to end", lambda rounds, rows: whole.end_to_end(rounds)),
+    "circle": ("full circle", lambda rounds, rows: whole.full_circle(rounds)),
+    "delay": ("delay", lambda rounds, rows: delay.inside()),
+    "start": ("start", lambda rounds, rows: delay.start()),
+    "sign": ("signature", lambda rounds, rows: delay.signature()),
+    "rows": ("many rows", rows.measure),
 }
 
 
@@ -31,6 +33,7 @@ def main() -> int:
     reader = argparse.ArgumentParser(prog="make bench", description=__doc__)
     reader.add_argument("--only", metavar="PART,…", help=f"some of: {','.join(PARTS)} (default: all)")
     reader.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    reader.add_argument("--rows", type=int, default=ROWS, help=f"SMS in a large database, default: {ROWS}")
     options = reader.parse_args()
     wanted = options.only.split(",") if options.only else list(PARTS)
     if unknown := set(wanted) - set(PARTS):
@@ -45,7 +48,7 @@ def main() -> int:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load}")
     for name in wanted:
         title, measure = PARTS[name]
-        show(title, measure(max(options.rounds, 1)))
+        show(title, measure(max(options.rounds, 1), options.rows))
     return 0
 
 

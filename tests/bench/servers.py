@@ -29,6 +29,8 @@ class Bridge:
         self.folder = folder
         self.smtp = free_port()
         self.hook = free_port()
+        self.desk = free_port()
+        self.database = folder / "bridge.db"
         self.config = folder / "bridge.yaml"
         self.process: Process | None = None
         self.config.write_text(yaml.safe_dump(self._settings(vendor) | changes))
@@ -39,10 +41,10 @@ class Bridge:
             "domains": ["sms.local"],
             "region": "AU",
             "admin": "admin@plant.example",
-            "database": f"sqlite://{self.folder / 'bridge.db'}",
+            "database": f"sqlite://{self.database}",
             "smtp": {"listen": [{"address": "127.0.0.1", "port": self.smtp, "tls": "none"}]},
             "http": {"listen": {"address": "127.0.0.1", "port": self.hook}, "url": url},
-            "desk": {"listen": {"address": "127.0.0.1", "port": 0}},
+            "desk": {"listen": {"address": "127.0.0.1", "port": self.desk}},
             "vendor": {
                 "send_url": f"{url}/send",
                 "rest_url": url,
@@ -79,7 +81,7 @@ class Bridge:
 
     def count(self, what: str = "SELECT count(*) FROM sms") -> int:
         """Ask its database."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'bridge.db'}?mode=ro", uri=True)) as db:
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
             return int(db.execute(what).fetchone()[0])
 
     def stop(self) -> None:
