@@ -18,6 +18,13 @@ def exposition(
     sms = Gauge("smsbridge_sms", "SMS in the store, by state", ["state"], registry=registry)
     for state, number in counts.by_state.items():
         sms.labels(state).set(number)
+    if counts.oldest_queued_at is not None:
+        waiting = Gauge(
+            "smsbridge_oldest_queued_timestamp_seconds",
+            "when the SMS that has been queued longest was taken; absent while none is queued",
+            registry=registry,
+        )
+        waiting.set(counts.oldest_queued_at / 1000)
     mails = Gauge("smsbridge_outbox_mails", "Mails of ours, by state", ["state"], registry=registry)
     for kept, number in counts.outbox_by_state.items():
         mails.labels(kept).set(number)

@@ -119,6 +119,16 @@ async def test_counts_are_read_anew_after_a_while(filled: Store, clock: Clock) -
     assert await filled.counts() is counts
 
 
+async def test_counts_tell_since_when_the_oldest_waits(store: Store, clock: Clock) -> None:
+    began = clock.now
+    for serial in range(3):
+        await store.accept(mail("+61421000001", header=f"<{serial}@x>"))
+        clock.forward(60_000)
+    (first,) = await store.claim("node", 1)
+    await store.finish(first.id, Input(Kind.SENT, first.attempts), Answer.CLEAR)
+    assert (await store.counts()).oldest_queued_at == began + 60_000
+
+
 # --- plans -----------------------------------------------------------------------------------------------
 
 # Small tables, and counts for metrics that go down an index and are remembered for some seconds.

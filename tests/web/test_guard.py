@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
 
 from bridge.retry import Answer
-from bridge.sms import Input, Kind
-from bridge.store import Node
+from bridge.sms import Input, Kind, State
+from bridge.store import Node, SmsFilter
 from tests.web import given
 from tests.web.given import Desk
 
@@ -176,6 +176,8 @@ async def test_metrics_are_what_prometheus_reads_and_true_to_the_store(desk: Des
     }
     assert found["smsbridge_sms", "delivered"] == 1
     assert found["smsbridge_sms", "queued"] == 2
+    queued = await desk.store.list_sms(SmsFilter(state=State.QUEUED), None, 10)
+    assert found["smsbridge_oldest_queued_timestamp_seconds",] == queued[-1].sms.created_at / 1000
     assert found["smsbridge_outbox_mails", "kept"] == 1
     assert found["smsbridge_account_stopped", "default"] == 1
     assert (found["smsbridge_nodes", "alive"], found["smsbridge_nodes", "gone"]) == (1, 0)

@@ -37,7 +37,8 @@ SELECT state, count(*) FROM sms GROUP BY state;
 -- name: count_outbox
 SELECT state, count(*) FROM outbox GROUP BY state;
 
+-- The first by id is the oldest queued, but for a few that were queued at once; min() would read all of them.
 -- name: count_rest
 SELECT (SELECT count(*) FROM event WHERE kept_until IS NOT NULL),
        (SELECT count(*) FROM alarm),
-       (SELECT min(created_at) FROM sms WHERE state = 'queued');
+       (SELECT created_at FROM sms WHERE state = 'queued' ORDER BY id LIMIT 1);
