@@ -240,7 +240,7 @@ class Submitter:
             try:
                 await self._store.adopt_lost(self._node, frozenset(self._tasks.values()), LOST_CLAIM_MS)
                 if self._is_ours():
-                    await self._store.adopt_gone(GONE_AFTER_MS)
+                    await self._store.adopt_gone(self._node, GONE_AFTER_MS)
                     await self._store.expire()
             except StoreError as error:
                 log.error("nothing could be swept", extra={"why": str(error)})

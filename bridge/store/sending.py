@@ -119,12 +119,12 @@ def adopt_lost(tx: Tx, terms: Terms, node: str, under_way: Collection[int] = (),
     return _give_up(tx, terms, [sms for sms in rows if sms.id not in under_way])
 
 
-def adopt_gone(tx: Tx, terms: Terms, gone_after_ms: int) -> int:
-    """Nobody is sending any more what nodes that are gone have claimed; return how many.
+def adopt_gone(tx: Tx, terms: Terms, us: str, gone_after_ms: int) -> int:
+    """Nobody is sending any more what nodes that are gone have claimed; return how many. ``us`` is not gone.
 
     Each node said itself after what silence it is gone; ``gone_after_ms`` is for one that nothing is known of.
     """
-    rows = tx.all("sending_of_gone", now=tx.now, gone_after=gone_after_ms, limit=MAX_ADOPTED)
+    rows = tx.all("sending_of_gone", us=us, now=tx.now, gone_after=gone_after_ms, limit=MAX_ADOPTED)
     return _give_up(tx, terms, [sms_of(row) for row in rows])
 
 

@@ -156,11 +156,12 @@ class Store:
         commit was reported as failed may stand all the same. Return how many."""
         return await self._write(lambda tx: sending.adopt_lost(tx, self._terms, node, under_way, older_ms))
 
-    async def adopt_gone(self, gone_after_ms: int) -> int:
-        """Make `unknown` what was claimed by nodes that are gone; return how many.
+    async def adopt_gone(self, us: str, gone_after_ms: int) -> int:
+        """Make `unknown` what was claimed by nodes that are gone, as the node ``us`` sees it; return how many.
 
-        ``gone_after_ms`` is for a node that has left no word of when it is."""
-        return await self._write(lambda tx: sending.adopt_gone(tx, self._terms, gone_after_ms))
+        ``gone_after_ms`` is for a node that has left no word of when it is.
+        """
+        return await self._write(lambda tx: sending.adopt_gone(tx, self._terms, us, gone_after_ms))
 
     async def expire(self) -> int:
         """End queued SMS that are too old, and drop rows that have served their time; return how many ended."""

@@ -99,10 +99,10 @@ async def test_what_a_gone_node_was_sending_becomes_unknown(store: Store, clock:
     await store.beat(ONE, LEASE)
     sms = await claimed(store, ONE)
     clock.forward(60 * SECOND - 1)
-    assert await store.adopt_gone(HOUR) == 0
+    assert await store.adopt_gone("us", HOUR) == 0
     clock.forward(1)
-    assert await store.adopt_gone(HOUR) == 1
-    assert await store.adopt_gone(HOUR) == 0
+    assert await store.adopt_gone("us", HOUR) == 1
+    assert await store.adopt_gone("us", HOUR) == 0
     assert await state(store, sms) is State.UNKNOWN
 
 
@@ -111,7 +111,7 @@ async def test_what_a_living_node_is_sending_stays_its_own_however_long(store: S
     sms = await claimed(store, ONE)
     clock.forward(HOUR)
     await store.beat(ONE, LEASE)
-    assert await store.adopt_gone(SECOND) == 0
+    assert await store.adopt_gone("us", SECOND) == 0
     assert await state(store, sms) is State.SENDING
 
 
@@ -119,10 +119,17 @@ async def test_a_claim_is_a_sign_of_life(store: Store, clock: Clock) -> None:
     await store.beat(ONE, LEASE)
     clock.forward(60 * SECOND)
     sms = await claimed(store, ONE)
-    assert await store.adopt_gone(SECOND) == 0
+    assert await store.adopt_gone("us", SECOND) == 0
     clock.forward(60 * SECOND)
-    assert await store.adopt_gone(SECOND) == 1
+    assert await store.adopt_gone("us", SECOND) == 1
     assert await state(store, sms) is State.UNKNOWN
+
+
+async def test_a_node_does_not_find_itself_gone(store: Store, clock: Clock) -> None:
+    await store.beat(ONE, LEASE)
+    await claimed(store, ONE)
+    clock.forward(HOUR)
+    assert await store.adopt_gone("one", SECOND) == 0
 
 
 async def test_each_node_says_itself_when_it_is_gone(store: Store, clock: Clock) -> None:
@@ -130,16 +137,16 @@ async def test_each_node_says_itself_when_it_is_gone(store: Store, clock: Clock)
     await store.beat(TWO, LEASE)
     slow, quick = await claimed(store, ONE, A), await claimed(store, TWO, B)
     clock.forward(60 * SECOND)
-    assert await store.adopt_gone(SECOND) == 1
+    assert await store.adopt_gone("us", SECOND) == 1
     assert [await state(store, sms) for sms in (slow, quick)] == [State.SENDING, State.UNKNOWN]
 
 
 async def test_of_a_node_that_left_no_word_the_time_is_ours(store: Store, clock: Clock) -> None:
     await claimed(store, ONE)
     clock.forward(30 * SECOND - 1)
-    assert await store.adopt_gone(30 * SECOND) == 0
+    assert await store.adopt_gone("us", 30 * SECOND) == 0
     clock.forward(1)
-    assert await store.adopt_gone(30 * SECOND) == 1
+    assert await store.adopt_gone("us", 30 * SECOND) == 1
 
 
 async def test_a_gone_node_that_comes_back_changes_nothing_but_by_the_truth(
@@ -148,7 +155,7 @@ async def test_a_gone_node_that_comes_back_changes_nothing_but_by_the_truth(
     await store.beat(ONE, LEASE)
     first, second, third = [await claimed(store, ONE, f"+6142100000{n}") for n in range(3)]
     clock.forward(60 * SECOND)
-    await store.adopt_gone(HOUR)
+    await store.adopt_gone("us", HOUR)
     await store.beat(ONE, LEASE)
     await store.finish(first.id, Input(Kind.SENT, 1), Answer.CLEAR)
     await store.finish(second.id, Input(Kind.GIVE_BACK, 1, "claimed 70 s ago"), None)

@@ -38,7 +38,7 @@ SELECT {sms} FROM sms s WHERE s.state = 'sending' AND s.node = :node AND s.claim
 -- The claim is looked at too: it is a sign of life by itself.
 -- name: sending_of_gone
 SELECT {sms} FROM sms s LEFT JOIN node n ON n.id = s.node
-WHERE s.state = 'sending'
+WHERE s.state = 'sending' AND s.node <> :us
 AND s.claimed_at <= :now - coalesce(n.gone_after, :gone_after)
 AND coalesce(n.beat_at, 0) <= :now - coalesce(n.gone_after, :gone_after)
 ORDER BY s.id LIMIT :limit;
