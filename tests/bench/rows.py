@@ -129,7 +129,7 @@ async def _sweeps(place: Place) -> None:
     store = place.store
     sweeps: dict[str, Callable[[], Awaitable[object]]] = {
         "sweep: expired": store.expire,
-        "sweep: claims of nodes that are gone": lambda: store.adopt_gone(60_000),
+        "sweep: claims of nodes that are gone": lambda: store.adopt_gone("bench", 60_000),
         "sweep: mails due by time": store.sweep_notices,
         "sweep: polls due": lambda: store.due_polls(10),
         "sweep: mails of ours due": lambda: store.claim_mail(10),
