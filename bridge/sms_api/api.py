@@ -23,12 +23,14 @@ POLL_DEADLINE_S: Final = 20.0
 MAX_ANSWER: Final = 64 * 1024
 MAX_LIST: Final = 2 * 1024 * 1024  # a page of 100 received SMS of ten segments each, escaped
 
-_SEND_HEADERS: Final = {
-    "Content-Type": "application/x-www-form-urlencoded",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": "smsbridge",
-}
+_SEND_HEADERS: Final = httpx.Headers(
+    {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "smsbridge",
+    }
+)
 
 
 class SmsApi:
@@ -60,8 +62,9 @@ class SmsApi:
         )
         tls = tls or ssl.create_default_context()
         self.send_timeout_ms = send_timeout_ms
-        self._sends = Wire(SEND_CONNECTIONS, send_timeout_ms / 1_000, tls, transport)
-        self._polls = Wire(POLL_CONNECTIONS, min(POLL_DEADLINE_S, send_timeout_ms / 1_000), tls, transport)
+        deadline_s = send_timeout_ms / 1_000
+        self._sends = Wire(SEND_CONNECTIONS, MAX_ANSWER, deadline_s, tls, transport)
+        self._polls = Wire(POLL_CONNECTIONS, MAX_LIST, min(POLL_DEADLINE_S, deadline_s), tls, transport)
 
     @property
     def accounts_with_polls(self) -> frozenset[str]:
@@ -92,7 +95,7 @@ class SmsApi:
         if not self._auth_token(sms.account):
             return Polled(Input(Kind.NO_POLL))
         url = polling.status_url(self._rest_url, message_id or sms.message_id)
-        answer = await self._poll(sms.account, url, MAX_ANSWER)
+        answer = await self._poll(sms.account, url)
         if isinstance(answer, str):
             return polling.no_answer(answer)
         return polling.polled(sms, answer, self._zone, self._clean)
@@ -118,7 +121,7 @@ class SmsApi:
 
     async def _sent(self, sms: Sms, form: bytes) -> Outcome:
         try:
-            answer = await self._sends.ask("POST", self._send_url, _SEND_HEADERS, MAX_ANSWER, form)
+            answer = await self._sends.ask("POST", self._send_url, _SEND_HEADERS, form)
         except NotSent as error:
             wait_ms = backoff_ms(sms.attempts, random.random())  # noqa: S311 - jitter, not a secret
             return sending.not_sent(sms, self._clean(str(error)), wait_ms)
@@ -126,7 +129,7 @@ class SmsApi:
             return sending.unclear(sms, self._clean(str(error)))
         return sending.outcome(sms, answer, self._clean, time.time_ns() // 1_000_000)
 
-    async def _poll(self, account: str, url: str, max_bytes: int = MAX_LIST) -> Answer | str:
+    async def _poll(self, account: str, url: str) -> Answer | str:
         """Return the answer to a poll, or in words why there is none."""
         token = self._auth_token(account)
         if not token:
@@ -137,11 +140,11 @@ class SmsApi:
             "Accept-Encoding": "identity",
             "User-Agent": "smsbridge",
         }
-        return await self._polls.finished(self._asked(httpx.URL(url), headers, max_bytes))
+        return await self._polls.finished(self._asked(httpx.URL(url), headers))
 
-    async def _asked(self, url: httpx.URL, headers: Mapping[str, str], max_bytes: int) -> Answer | str:
+    async def _asked(self, url: httpx.URL, headers: Mapping[str, str]) -> Answer | str:
         try:
-            return await self._polls.ask("GET", url, headers, max_bytes)
+            return await self._polls.ask("GET", url, headers)
         except (NotSent, Unclear) as error:
             return self._clean(str(error)) or "no answer"
 

@@ -196,25 +196,6 @@ async def test_after_requests_were_cut_off_the_next_ones_go_through() -> None:
         assert {got.input.kind for got in fine} == {Kind.SENT}
 
 
-async def test_a_pool_that_gives_no_connection_again_and_again_is_replaced() -> None:
-    made = 0
-
-    class Broken(httpx.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            raise httpx.PoolTimeout("leaked")
-
-    def transport() -> httpx.AsyncBaseTransport:
-        nonlocal made
-        made += 1
-        return (
-            Broken() if made <= 50 else httpx.MockTransport(lambda request: httpx.Response(200, content=GOOD))
-        )
-
-    async with api_to("https://vendor.example", transport=transport) as api:
-        kinds = [(await api.send(SMS)).input.kind for _ in range(5)]
-    assert kinds == [Kind.NOT_SENT] * 3 + [Kind.SENT] * 2
-
-
 async def test_a_cancelled_caller_does_not_cut_the_send_and_close_waits_for_it() -> None:
     asked, answered = asyncio.Event(), asyncio.Event()
 
