@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,7 @@ class Server:
     folder: Path
     port: int
     settings: dict[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -65,6 +66,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                env={**os.environ, **self.env},
                 **_as_owner(),
             )
         deadline = time.monotonic() + _START_S
@@ -99,13 +101,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(*, durable: bool = False, **settings: str) -> Iterator[Server]:
-    """Make a server and run it while inside. ``durable``: it waits for the disk as one in service does.
+def running(
+    *, durable: bool = False, env: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[Server]:
+    """Make a server and run it while inside. ``durable``: it waits for the disk as one in service does. ``env`` is
+    added to its environment.
 
     ``settings`` are more of its settings (of ``postgresql.conf``).
     """
     folder = Path(tempfile.mkdtemp(prefix="bridge-pg-"))
-    server = Server(folder, _free_port(), _SETTINGS | ({} if durable else _UNSAFE) | settings)
+    server = Server(folder, _free_port(), _SETTINGS | ({} if durable else _UNSAFE) | settings, env or {})
     try:
         if os.getuid() == 0:
             shutil.chown(folder, _owner())

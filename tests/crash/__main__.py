@@ -1,6 +1,7 @@
 """The crash harness in full: ``python -m tests.crash [--kills 500] [--engine sqlite] [--nodes 1]``.
 
-Rounds of kills, each on a database of its own and judged by itself; a round is made again by its seed.
+First every named step, then rounds of kills at random moments, each on a database of its own and judged by itself;
+a round is made again by its seed.
 """
 
 import argparse
@@ -10,17 +11,43 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
 
+from tests.crash.database import Engine
 from tests.crash.judge import Tally, Verdict
 from tests.crash.random_kills import bad_days, kill_at_random
+from tests.crash.step_kills import kill_at_step
+from tests.crash.steps import steps
 from tests.crash.world import world
 
+STEPS_SPEED: Final = 60.0  # of the service's wall clock
 ROUND: Final = 50  # kills on one database
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
+    found = {}
+    if not options.no_steps and options.nodes == 1:
+        found["every named step, killed"] = _steps(options.engine, cut=False)
+        if options.engine == "sqlite":
+            found["every named step, power cut"] = _steps(options.engine, cut=True)
+    if options.kills:
+        found[f"{options.kills} kills at random moments"] = _random(options)
+    for what, one in found.items():
+        print(f"\n{options.engine}, {options.nodes} node(s): {what}\n{one.table()}")
+    return 0 if all(one.good for one in found.values()) else 1
+
+
+def _steps(engine: Engine, *, cut: bool) -> Verdict:
+    with world(engine, speed=STEPS_SPEED) as made:
+        made.start()
+        for step in steps(engine):
+            seen = kill_at_step(made, step, cut=cut)
+            print(f"{'power cut' if cut else 'kill'} {step.name}: {seen}", flush=True)
+        return made.judged()
+
+
+def _random(options: argparse.Namespace) -> Verdict:
     total: Verdict | None = None
-    seed, left = options.seed, options.kills
+    left, seed = options.kills, options.seed
     while left > 0:
         begun, kills = time.monotonic(), min(left, ROUND)
         with world(options.engine, nodes=options.nodes, speed=options.speed) as made:
@@ -28,16 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kill_at_random(made, kills, seed)
             found = made.judged()
         total = found if total is None else _sum(total, found)
-        left, seed = left - kills, seed + 1
         print(
-            f"seed {seed - 1}: {kills} kills, {found.accept.handled} SMS promised, "
+            f"seed {seed}: {kills} kills, {found.accept.handled} SMS promised, "
             f"{time.monotonic() - begun:.0f} s, {'good' if found.good else found.faults()}",
             flush=True,
         )
+        left, seed = left - kills, seed + 1
     assert total is not None
-    print(f"\n{options.engine}, {options.nodes} node(s), {options.kills} kills at random moments")
-    print(total.table())
-    return 0 if total.good else 1
+    return total
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -45,6 +70,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--no-steps", action="store_true", help="random moments only")
     parser.add_argument("--speed", type=float, default=20.0, help="of the service's wall clock")
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     return parser.parse_args(arguments)

@@ -24,20 +24,36 @@ def numbers(count: int) -> tuple[str, ...]:
 
 
 class Client(threading.Thread):
-    """Hands in mails, some on one connection, until `finish`; ``port`` is asked before each connection."""
+    """Hands in mails, some on one connection, until `finish`, or ``mails`` of them to one number each.
 
-    def __init__(self, name: str, port: Callable[[], int], *, seed: int = 0, pause_s: float = 0.0) -> None:
+    ``port`` is asked before each connection.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        port: Callable[[], int],
+        *,
+        seed: int = 0,
+        pause_s: float = 0.0,
+        mails: int | None = None,
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self._port, self._pause_s = port, pause_s
+        self._port, self._pause_s, self._most = port, pause_s, mails
         self._random = random.Random(f"{name} {seed}")
         self._finished = threading.Event()
         self.handed: list[Handed] = []
+        self.numbers: list[str] = []
         self.codes: list[int] = []
 
     def finish(self) -> None:
         """Hand in the mail under way until it is taken, and no other."""
         self._finished.set()
         self.join()
+
+    def is_done(self) -> bool:
+        """Return whether all its mails are taken."""
+        return len(self.handed) == self._most
 
     def run(self) -> None:
         mails = self._mails()
@@ -50,6 +66,8 @@ class Client(threading.Thread):
                     if not self._hand_in(client, mail, to):
                         break
                     self.handed.append(Handed(text, to, time.monotonic(), tries))
+                    if len(self.handed) == self._most:
+                        return
                     due, tries = next(mails), 0
                     if self._finished.wait(self._pause_s):
                         break
@@ -70,7 +88,11 @@ class Client(threading.Thread):
 
     def _mails(self) -> Iterator[tuple[str, bytes, tuple[str, ...]]]:
         for serial in itertools.count():
-            text, to = f"{self.name} mail {serial}", numbers(self._random.choice((1, 1, 1, 3)))
+            text, to = (
+                f"{self.name} mail {serial}",
+                numbers(1 if self._most else self._random.choice((1, 1, 1, 3))),
+            )
+            self.numbers += to
             mail = EmailMessage()
             mail["From"], mail["To"] = SENDER, ", ".join(f"{number}@sms.local" for number in to)
             if self._random.random() >= WITHOUT_ID:

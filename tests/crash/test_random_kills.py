@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from tests.crash.database import Engine
 from tests.crash.random_kills import bad_days, kill_at_random
-from tests.crash.world import Engine, world
+from tests.crash.world import world
 
 KILLS = 12
 

@@ -11,28 +11,25 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
-
-import httpx
+from typing import Any, Final
 
 from tests.crash.clients import Client
 from tests.crash.clock import Clock
-from tests.crash.judge import OPEN, Verdict, verdict
+from tests.crash.database import OPEN_MAILS, OPEN_SMS, Database, Engine, postgresql, sqlite_in
+from tests.crash.judge import Verdict, verdict
 from tests.crash.records import Evidence, Row
 from tests.crash.smarthost import Smarthost
 from tests.crash.vendor import AUTH, SENDER, TOKEN, Vendor
 from tests.flow.running import Bridge, Loop, command, serve, wait_for, write_config
 
-Engine = Literal["sqlite", "postgresql"]
 SETTLE_S: Final = 120.0  # the shortest that the configuration allows, by the service's clock
-STATES: Final = frozenset({*OPEN, "submitted"})
 
 
 @dataclass(slots=True)
 class World:
     """One database, ``nodes`` services on it, a vendor, a smarthost, a clock, and the clients that hand in."""
 
-    folder: Path
+    database: Database
     clock: Clock
     vendor: Vendor
     smarthost: Smarthost
@@ -104,24 +101,9 @@ class World:
 
     # --- the end ---
 
-    def metrics(self) -> dict[tuple[str, str], int]:
-        """Return how many SMS and mails of ours are in which state, by a node's own metrics."""
-        text = httpx.get(f"{self.up[0].desk}/metrics", trust_env=False, timeout=30).text
-        found = {}
-        for line in text.splitlines():
-            name, _, value = line.rpartition(" ")
-            for metric in ("smsbridge_sms", "smsbridge_outbox_mails"):
-                if name.startswith(metric + "{"):
-                    found[metric, name.split('"')[1]] = int(float(value))
-        return found
-
     def settled(self) -> bool:
         """Return whether nothing is left to do or to be told."""
-        if self.vendor.telling:
-            return False
-        found = self.metrics()
-        left = sum(found.get(("smsbridge_sms", state), 0) for state in STATES)
-        return left + found.get(("smsbridge_outbox_mails", "due"), 0) == 0
+        return not self.vendor.telling and not self.database.count(OPEN_SMS) + self.database.count(OPEN_MAILS)
 
     def judged(self, within_s: float = 240.0, **more: Any) -> Verdict:
         """Let the clients finish and all settle; return the verdict. What does not settle in time is stuck."""
@@ -147,7 +129,7 @@ class World:
             settle_s=SETTLE_S / self.clock.speed,
             cuts=tuple(self.cuts),
             frozen=tuple(self.frozen),
-            mails_open=self.metrics().get(("smsbridge_outbox_mails", "due"), 0),
+            mails_open=self.database.count(OPEN_MAILS),
             **more,
         )
 
@@ -175,14 +157,14 @@ def world(
         stack.callback(vendor.close)
         smarthost = Smarthost(loop)
         stack.callback(smarthost.close)
-        database = f"sqlite://{folder / 'bridge.db'}"
-        settings = _settings(vendor, smarthost, database) | dict(changes or {})
+        database = sqlite_in(folder) if engine == "sqlite" else stack.enter_context(postgresql(clock))
+        settings = _settings(vendor, smarthost, database.url) | dict(changes or {})
         configs = []
         for place in range(nodes):
             home = folder / f"node{place}"
             home.mkdir()
             configs.append(write_config(home, vendor, None, **settings))
-        made = World(folder, clock, vendor, smarthost, tuple(configs), [None] * nodes)
+        made = World(database, clock, vendor, smarthost, tuple(configs), [None] * nodes)
         stack.callback(_end, made)
         yield made
 
@@ -192,9 +174,9 @@ def _end(made: World) -> None:
         node.kill()
 
 
-def _settings(vendor: Vendor, smarthost: Smarthost, database: str) -> dict[str, Any]:
+def _settings(vendor: Vendor, smarthost: Smarthost, url: str) -> dict[str, Any]:
     return {
-        "database": database,
+        "database": url,
         "outbox": {"smarthost": f"smtp://127.0.0.1:{smarthost.port}"},
         "vendor": {
             "send_url": vendor.send_url,

@@ -1,0 +1,73 @@
+"""A look into the bridge's database from outside, while it is served and after its server was killed."""
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tests import postgres
+from tests.crash.clock import Clock
+
+Engine = Literal["sqlite", "postgresql"]
+Rows = list[tuple[Any, ...]]
+
+STATE_OF: Final = """SELECT sms.state, coalesce(outbox.state, '') FROM sms LEFT JOIN outbox ON outbox.sms_id = sms.id
+                     WHERE sms.number = '{}'"""
+OPEN_SMS: Final = "SELECT count(*) FROM sms WHERE state IN ('queued', 'sending', 'unknown', 'submitted')"
+OPEN_MAILS: Final = "SELECT count(*) FROM outbox WHERE state = 'due'"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of the bridge. ``look`` reads what is committed; ``look_at_the_dead`` changes nothing meanwhile.
+
+    ``log`` is SQLite's write-ahead log; ``server`` the PostgreSQL of its own.
+    """
+
+    url: str
+    look: Callable[[str], Rows]
+    look_at_the_dead: Callable[[str], Rows]
+    log: Path | None = None
+    server: postgres.Server | None = None
+
+    def count(self, what: str) -> int:
+        """Return the one number that a query finds."""
+        return int(self.look(what)[0][0])
+
+
+def sqlite_in(folder: Path) -> Database:
+    """Return a database that is a file in ``folder``, not made yet."""
+    file = folder / "bridge.db"
+
+    def look(query: str) -> Rows:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as database:
+            return list(database.execute(query))
+
+    def look_at_the_dead(query: str) -> Rows:
+        """Out of a copy: to open the database itself would mend it."""
+        with tempfile.TemporaryDirectory() as place:
+            for one in folder.glob("bridge.db*"):
+                shutil.copy(one, place)
+            with contextlib.closing(sqlite3.connect(Path(place) / "bridge.db")) as database:
+                return list(database.execute(query))
+
+    return Database(f"sqlite://{file}", look, look_at_the_dead, log=folder / "bridge.db-wal")
+
+
+@contextlib.contextmanager
+def postgresql(clock: Clock) -> Iterator[Database]:
+    """A server of its own, which waits for the disk as one in service does, and lives by ``clock``."""
+    import psycopg
+
+    with postgres.running(durable=True, env=clock.env) as server:
+        url = server.database()
+
+        def look(query: str) -> Rows:
+            with psycopg.connect(url) as connection:
+                return list(connection.execute(query.encode()))
+
+        yield Database(url, look, look, server=server)
