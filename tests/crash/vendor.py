@@ -74,6 +74,11 @@ class Vendor:
         """How many pieces of news are not yet answered 200."""
         return len(self._telling)
 
+    @property
+    def taken(self) -> int:
+        """How many pieces of news were answered 200."""
+        return sum(hook.taken_at is not None for hook in self.hooks)
+
     def close(self) -> None:
         async def stop() -> None:
             self._server.close()
