@@ -5,9 +5,10 @@ or undone.
 import re
 from collections.abc import Iterator, Sequence
 
-from bridge.sms_text import cut, fold, html
+from bridge.sms_text import cut, fold, history, html
 from bridge.sms_text.cut import Rest
 from bridge.sms_text.marks import SIGNATURE
+from bridge.sms_text.small_print import without_small_print
 
 _STUB = re.compile(
     r"mime[- ](?:format|version|compliant|capable|encoded)|multi-?part message"
@@ -19,6 +20,7 @@ _STUB = re.compile(
     re.IGNORECASE,
 )
 _MAX_STUB = 400  # characters: a longer text says something of its own
+_MAX_FORWARDS = 5  # a mail forwarded of a mail forwarded …
 _MARKUP = re.compile(
     r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html|head|body|table|div|p|font|center|meta)\b",
     re.IGNORECASE,
@@ -43,6 +45,9 @@ def body_of(
     rest = Rest("")
     for source, is_markup in _sources(plain, markup):
         for rest in _readings(source, is_markup, cutting):
+            if cutting:
+                tidied = cut.tidied(rest.text)
+                rest = Rest(tidied.text, (*rest.cut, *tidied.cut))
             rest = _stopped(rest, stop_marks)
             if cutting:
                 rest = _cut(rest, disclaimers, undo=not subject_stands_in)
@@ -106,14 +111,35 @@ def _stopped(rest: Rest, stop_marks: Sequence[str]) -> Rest:
 
 
 def _cut(rest: Rest, disclaimers: Sequence[re.Pattern[str]], *, undo: bool) -> Rest:
-    tidied = cut.tidied(rest.text)
-    current = _or_undone(tidied, cut.without_history(tidied.text), undo=True)
-    current = _or_undone(current, cut.without_signature(current.text), undo=undo)
-    current = _or_undone(current, cut.without_small_print(current.text, disclaimers), undo=undo)
-    return Rest(current.text, tuple(dict.fromkeys((*rest.cut, *current.cut))))
+    """``rest`` without history, signature and small print. A mail forwarded without a word of one's own is
+    unwrapped; other history is kept when nothing else is left.
+    """
+    for _ in range(_MAX_FORWARDS):
+        answer = _after(rest, history.without_history(rest.text))
+        if answer.cut == rest.cut:
+            break
+        trimmed = _trimmed(answer, disclaimers, undo=False)
+        if says_something(trimmed.text):
+            return trimmed
+        wrapped = history.forwarded(rest.text)
+        if wrapped is None:
+            break
+        rest = _after(rest, wrapped)
+    whole = _or_undone(rest, history.without_history(rest.text), undo=True)
+    return _trimmed(whole, disclaimers, undo=undo)
+
+
+def _trimmed(rest: Rest, disclaimers: Sequence[re.Pattern[str]], *, undo: bool) -> Rest:
+    signed = _or_undone(rest, cut.without_signature(rest.text), undo=undo)
+    return _or_undone(signed, without_small_print(signed.text, disclaimers), undo=undo)
 
 
 def _or_undone(before: Rest, after: Rest, *, undo: bool) -> Rest:
     if undo and not says_something(after.text) and says_something(before.text):
         return before
-    return Rest(after.text, (*before.cut, *after.cut))
+    return _after(before, after)
+
+
+def _after(before: Rest, step: Rest) -> Rest:
+    """What a step made of ``before``, with all cuts so far."""
+    return Rest(step.text, tuple(dict.fromkeys((*before.cut, *step.cut))))

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sms_text import cut, words
+from bridge.sms_text import cut, history, words
+from bridge.sms_text.cut import Rest
+from bridge.sms_text.small_print import without_small_print
 
 ATTRIBUTIONS = [
     "On Tue, 12 Mar 2024 at 09:58, Bob Ray <bob@example.net> wrote:",
@@ -46,7 +48,13 @@ SENT_FROM = [
     "Enviado desde mi iPhone", "Obtener Outlook para iOS", "Inviato da iPhone", "Inviato dal mio telefono",
     "Ottieni Outlook per iOS", "Verstuurd vanaf mijn iPhone", "Verzonden vanuit Outlook",
     "Outlook voor iOS downloaden",
-    "Enviado do meu iPhone", "Obter o Outlook para Android",
+    "Enviado do meu iPhone", "Obter o Outlook para Android", "Enviado via iPhone", "Baixar o Outlook para Android",
+    "Sendt fra min iPhone", "Hent Outlook til iOS", "Skickat från min iPhone", "Hämta Outlook för Android",
+    "Wysłane z iPhone'a", "Pobierz aplikację Outlook dla systemu iOS", "Odesláno z iPhonu", "Lähetetty iPhonesta",
+    "iPhone'umdan gönderildi", "從我的 iPhone 傳送", "나의 iPhone에서 보냄", "Отправлено с iPhone",
+    "Von Yahoo Mail für iPhone gesendet", "Von Samsung Mobile gesendet", "Gesendet mit der Telekom Mail App",
+    "Envoyé depuis l'application Mail Orange", "Inviato dal mio cellulare", "Verstuurd vanaf mijn mobiel",
+    "Sent with Mailspring", "Sent from Workspace ONE Boxer", "Sent using Zoho Mail",
 ]  # fmt: skip
 SMALL_PRINT = [
     "This e-mail and any files transmitted with it are confidential and intended solely for the use of the individual.",
@@ -65,13 +73,13 @@ SMALL_PRINT = [
 @pytest.mark.parametrize("line", ATTRIBUTIONS)
 @pytest.mark.parametrize("quote", ["> Are you there?\n> Bob", "Are you there?\nBob"])
 def test_an_attribution_and_its_quote_are_history(line: str, quote: str) -> None:
-    assert cut.without_history(f"Yes.\n\n{line}\n\n{quote}\n").text.strip() == "Yes."
+    assert history.without_history(f"Yes.\n\n{line}\n\n{quote}\n").text.strip() == "Yes."
 
 
 @pytest.mark.parametrize("line", [line for line in ATTRIBUTIONS if line.isascii()])
 def test_an_attribution_may_be_wrapped(line: str) -> None:
     half = line.rfind(" ", 0, len(line) // 2 + 5)
-    assert cut.without_history(f"Yes.\n\n{line[:half]}\n{line[half + 1 :]}\n> x").text.strip() == "Yes."
+    assert history.without_history(f"Yes.\n\n{line[:half]}\n{line[half + 1 :]}\n> x").text.strip() == "Yes."
 
 
 @pytest.mark.parametrize("line", SENT_FROM)
@@ -82,7 +90,7 @@ def test_a_line_by_which_an_app_signs_is_cut(line: str) -> None:
 
 @pytest.mark.parametrize("paragraph", SMALL_PRINT)
 def test_small_print_is_cut_with_all_that_follows(paragraph: str) -> None:
-    rest = cut.without_small_print(f"Yes.\n\n{paragraph}\n\nAcme Ltd, London", ())
+    rest = without_small_print(f"Yes.\n\n{paragraph}\n\nAcme Ltd, London", ())
     assert (rest.text.strip(), rest.cut) == ("Yes.", ("disclaimer",))
 
 
@@ -109,14 +117,20 @@ def test_small_print_is_cut_with_all_that_follows(paragraph: str) -> None:
         "Disclaimer: none",
         "If you got this text in error ring 1234",
         "Caution: wet floor outside",
+        "External doors are locked from 6",
+        "The message is: meet outside the company at 6",
+        "To unsubscribe reply STOP",
+        "The board (Vorstand) meets at 10",
+        "Our GDPR training is at 10",
+        "Please reply above the line on the form",
         "______",
     ],
 )
 def test_words_of_people_stay(text: str) -> None:
     whole = f"Hello.\n\n{text}"
-    assert cut.without_history(whole).text == whole
+    assert history.without_history(whole).text == whole
     assert cut.without_signature(whole).text == whole
-    assert cut.without_small_print(whole, ()).text == whole
+    assert without_small_print(whole, ()).text == whole
 
 
 @pytest.mark.parametrize(
@@ -136,32 +150,32 @@ def test_words_of_people_stay(text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_divider_ends_the_text(line: str) -> None:
-    assert cut.without_history(f"Yes.\n\n{line}\nold").text.strip() == "Yes."
+    assert history.without_history(f"Yes.\n\n{line}\nold").text.strip() == "Yes."
 
 
 def test_a_mail_of_nothing_but_history_loses_all_here() -> None:
-    assert cut.without_history("> a\n> b").text == ""
+    assert history.without_history("> a\n> b").text == ""
 
 
 def test_an_attribution_at_the_end_is_dropped() -> None:
-    assert cut.without_history("Yes.\nOn 12/3/24 09:58, Bob wrote:\n\n").text.strip() == "Yes."
+    assert history.without_history("Yes.\nOn 12/3/24 09:58, Bob wrote:\n\n").text.strip() == "Yes."
 
 
 def test_the_header_block_may_be_spaced_and_bold() -> None:
     block = "*From:* Bob\n\n*Sent:* today\n\n*To:* Ann\n\n*Subject:* x\n\nold"
-    assert cut.without_history(f"Yes.\n{'_' * 32}\n{block}").text == "Yes."
+    assert history.without_history(f"Yes.\n{'_' * 32}\n{block}").text == "Yes."
 
 
 def test_the_header_block_may_begin_with_its_date_when_it_is_whole() -> None:
     block = "Date: today\nFrom: bob@example.net\nTo: ann@example.net\nSubject: x\n\nold"
-    assert cut.without_history(f"Yes.\n\n{block}").text == "Yes."
+    assert history.without_history(f"Yes.\n\n{block}").text == "Yes."
     fax = "Fax received\nDate: today\nFrom: 0421\nSubject: fax\nPages: 2"
-    assert cut.without_history(fax).text == fax
+    assert history.without_history(fax).text == fax
 
 
 def test_the_author_of_a_quote_may_stand_alone_above_it() -> None:
     for line in ("Quoting Bob <bob@example.net>:", "Zitat von Bob:", "Bob wrote:", "Mo Ray wrote:"):
-        assert cut.without_history(f"Yes.\n\n{line}\n\n> old\n\nNo.").text.split() == ["Yes.", "No."]
+        assert history.without_history(f"Yes.\n\n{line}\n\n> old\n\nNo.").text.split() == ["Yes.", "No."]
 
 
 def test_links_that_a_text_shows_are_not_doubled() -> None:
@@ -176,12 +190,12 @@ def test_a_bare_dash_signature_must_be_short() -> None:
 
 
 def test_the_operators_own_patterns_cut_their_paragraph() -> None:
-    rest = cut.without_small_print("Yes.\n\nABN 12 345\n\nNo.", (re.compile("ABN"),))
+    rest = without_small_print("Yes.\n\nABN 12 345\n\nNo.", (re.compile("ABN"),))
     assert (rest.text, rest.cut) == ("Yes.\n\nNo.", ("disclaimer",))
 
 
 def test_a_heading_goes_with_its_small_print() -> None:
-    assert cut.without_small_print(f"Yes.\n\nDISCLAIMER\n\n{SMALL_PRINT[0]}", ()).text == "Yes."
+    assert without_small_print(f"Yes.\n\nDISCLAIMER\n\n{SMALL_PRINT[0]}", ()).text == "Yes."
 
 
 @pytest.mark.parametrize(
@@ -191,16 +205,98 @@ def test_a_heading_goes_with_its_small_print() -> None:
         ("[EXTERNAL EMAIL] Notice: external sender\nYes.", "Yes."),
         ("ATTENTION: external sender. Open links only\nif you know the content is safe.\nYes.", "Yes."),
         ("ACHTUNG: Diese E-Mail stammt von einem externen Absender.\n\nJa.", "Ja."),
+        ("[EXTERNAL]\nYes.", "Yes."),
+        ("*** EXTERNAL EMAIL ***\n\nYes.", "Yes."),
+        ("EXTERNAL EMAIL: Use caution with links and attachments.\nYes.", "Yes."),
+        ("This email was sent from someone outside of your organization.\nYes.", "Yes."),
+        (
+            "CAUTION: This email originated from outside of the organization. Do not\nclick links.\nYes.",
+            "Yes.",
+        ),
+        ("Attention, ce courriel provient d'un expéditeur externe\noui, à 10 h", "oui, à 10 h"),
+        ("PRECAUCIÓN: Este correo se originó fuera de la organización. No haga clic en enlaces.\nSí.", "Sí."),
+        ("ATTENZIONE: questa e-mail proviene dall'esterno dell'organizzazione.\n\nSì.", "Sì."),
+        ("CUIDADO: Este e-mail teve origem fora da organização.\n\nSim.", "Sim."),
+        ("ADVARSEL: Denne mail er sendt fra en ekstern afsender.\n\nJa.", "Ja."),
+        ("VARNING: Detta e-postmeddelande kommer från en extern avsändare.\n\nJa.", "Ja."),
+        ("UWAGA: Ta wiadomość pochodzi spoza organizacji. Nie klikaj w linki.\n\nTak.", "Tak."),
     ],
 )
 def test_the_banner_of_a_mail_server_is_cut_from_the_top(banner: str, rest: str) -> None:
-    assert cut.without_small_print(banner, ()).text.strip() == rest
+    assert without_small_print(banner, ()).text.strip() == rest
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "This email has been scanned for spam & viruses. Click here to report this email as spam.",
+        "Acme Pty Ltd does not guarantee that this email is free of viruses.",
+        "Registered in England and Wales No. 1234567. Registered office: 1 High St, London.",
+        "_______________\nTo unsubscribe from the STAFF list, click the following link:\nhttps://x.example/u",
+        "Reply to this email directly or view it on GitHub: https://github.example/a/b/1",
+        "Denne e-mail er fortrolig. Hvis du ikke er den rette modtager, bedes du slette den.",
+        "Detta meddelande är konfidentiellt och endast avsett för mottagaren.",
+        "Ta wiadomość jest poufna i przeznaczona wyłącznie dla adresata. Prosimy o jej usunięcie.",
+    ],
+)
+def test_a_footer_is_cut_with_the_line_above_it(footer: str) -> None:
+    assert without_small_print(f"Yes.\n\n----------\n\n{footer}", ()).text == "Yes."
+
+
+HEADER_BLOCKS = [
+    "Fra: Bo\nSendt: 12. marts 2024 09:50\nTil: Ann\nEmne: Besøg",
+    "Från: Bo\nSkickat: den 12 mars 2024 09:50\nTill: Ann\nÄmne: Besök",
+    "Od: Jan\nWysłano: wtorek, 12 marca 2024 09:50\nDo: Ann\nTemat: Wizyta",
+    "Od: Jan\nOdesláno: úterý 12. března 2024 9:50\nKomu: Ann\nPředmět: Návštěva",
+    "Feladó: Jan\nKüldve: 2024. március 12., kedd 9:50\nCímzett: Ann\nTárgy: x",
+    "Kimden: Jan\nGönderildi: 12 Mart 2024 Salı 09:50\nKime: Ann\nKonu: x",
+    "De la: Jan\nTrimis: marți, 12 martie 2024 09:50\nCătre: Ann\nSubiect: x",
+    "Από: Jan\nΣτάλθηκε: Τρίτη, 12 Μαρτίου 2024 9:50\nΠρος: Ann\nΘέμα: x",
+    "寄件者: Jan\n寄件日期: 2024年3月12日 9:50\n收件者: Ann\n主旨: x",
+    "보낸 사람: Jan\n보낸 날짜: 2024년 3월 12일\n받는 사람: Ann\n제목: x",
+]
+
+
+@pytest.mark.parametrize("block", HEADER_BLOCKS)
+def test_the_header_block_is_known_in_more_languages(block: str) -> None:
+    assert history.without_history(f"Yes.\n\n{block}\n\nold").text.strip() == "Yes."
+    unwrapped = history.forwarded(f"{block}\n\nold\nwords")
+    assert unwrapped is not None
+    assert unwrapped.text.strip() == "old\nwords"
+
+
+def test_a_forwarded_header_ends_where_its_fields_end() -> None:
+    spaced = "*From:* Bob\n\n*Sent:* today\n\n*To:* Ann\n\n*Subject:* x\n\nold: words"
+    tight = "From: Bob <b@x.example>\nSent: today\nTo: Ann;\n Zoe\nCc: Max\nSubject: x\nImportance: High\nold words"
+    assert [(history.forwarded(text) or Rest("")).text.strip() for text in (spaced, tight)] == [
+        "old: words",
+        "old words",
+    ]
+
+
+def test_an_answer_is_no_forward() -> None:
+    assert history.forwarded("On 12/3/24 09:58, Bob wrote:\n\nold") is None
+    assert history.forwarded("> old") is None
+    assert history.forwarded("From: Bob\nSent: today\nTo: Ann\nSubject: x\n\n") is None
+
+
+def test_an_answer_may_stand_below_what_a_header_block_quotes() -> None:
+    block = "From: bob@example.net\nSent: today\nTo: ann@example.net\nSubject: x\n\n> old\n\nYes."
+    assert history.without_history(block).text.strip() == "Yes."
+
+
+@pytest.mark.parametrize(
+    "line", ["##- Please type your reply above this line -##", "--- Répondez au-dessus de cette ligne ---"]
+)
+def test_the_line_above_which_to_answer_ends_an_answer_and_leaves_a_help_desks_mail(line: str) -> None:
+    assert cut.tidied(f"Yes.\n\n-----\n{line}\nold").text == "Yes."
+    assert cut.tidied(f"{line}\n\nSolved.").text.strip() == "Solved."
 
 
 def test_what_stands_behind_thousands_of_lines_is_left_alone() -> None:
     text = "line\n" * 4_000 + "> quoted"
-    assert cut.without_history("> q\n" + text).text == text
-    assert cut.without_history(text).text == text
+    assert history.without_history("> q\n" + text).text == text
+    assert history.without_history(text).text == text
 
 
 @given(
@@ -212,7 +308,7 @@ def test_what_stands_behind_thousands_of_lines_is_left_alone() -> None:
 )
 def test_a_cut_is_always_named_and_never_adds_text(lines: list[str]) -> None:
     text = "\n".join(lines)
-    for rest in (cut.without_history(text), cut.without_signature(text), cut.without_small_print(text, ())):
+    for rest in (history.without_history(text), cut.without_signature(text), without_small_print(text, ())):
         assert (rest.text == text) == (rest.cut == ())
         assert set(rest.text.split("\n")) <= {*lines, ""}
 
@@ -225,7 +321,9 @@ LINES = [
     "get " * 29 + "\n", "x\n\n", "this e-mail " * 4 + "\n\n", "information " * 200 + "\n\n",
     "caution " * 10 + "\n\n", "umwelt " * 80 + "\n\n",
     "a<http://", "<http://a", "[cid:", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: a\n", "_" * 30 + "\n",
-    "1" * 200 + "<a@b>" * 100 + "\n",
+    "1" * 200 + "<a@b>" * 100 + "\n", "<a@b> 2024 10:00 " * 16 + ":\n",
+    "ZjQcmQRYFpfptBannerStart", "vorstand " * 60 + "\n\n", "to unsubscribe " * 38 + "\n\n", "hrb gdpr " * 60 + "\n\n",
+    "reply above this line", "Cc: a\n", "from outside mail\n", "external ",
 ]  # fmt: skip
 
 
@@ -234,9 +332,10 @@ def test_hostile_texts_are_done_with_at_once(unit: str) -> None:
     text = "hello\n" + unit * (262_144 // len(unit))
     began = time.process_time()
     rest = cut.tidied(text).text
-    for step in (cut.without_history, cut.without_signature):
+    for step in (history.without_history, cut.without_signature):
         step(rest)
-    cut.without_small_print(rest, ())
+    history.forwarded(rest)
+    without_small_print(rest, ())
     assert time.process_time() - began < 2
 
 
