@@ -45,11 +45,11 @@ class Server:
         """Return the address of a database, as the configuration takes it."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
-    def database(self, template: str = "template1") -> str:
-        """Make a database, empty or a copy of ``template`` (which nobody may use meanwhile); return its URL."""
+    def database(self) -> str:
+        """Return the address of a database that is empty: a schema of its own, which costs less than a database."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self.url(name)
+        self.run(f"CREATE SCHEMA {name}")
+        return f"{self.url()}?options=-csearch_path%3D{name}"
 
     def run(self, statement: str, database: str = "postgres") -> None:
         """Run a statement as the server's owner."""
@@ -118,7 +118,7 @@ def running(
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # without a last checkpoint of what is thrown away
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
 """The database of the bridge: every verb one transaction. Step "queue" of the flow."""
 
-from bridge.store.sqlite_file import migrate
-from bridge.store.store import Store, open_store
+from bridge.store.opening import is_postgresql, migrate, open_store
+from bridge.store.store import Store
 from bridge.store.values import (
     Accepted,
     AlarmLine,
@@ -39,6 +39,7 @@ __all__ = [
     "Store",
     "StoreSettings",
     "StoredEvent",
+    "is_postgresql",
     "migrate",
     "open_store",
 ]

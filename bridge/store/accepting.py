@@ -75,6 +75,9 @@ def _group(tx: Tx, mail: NewMail, mail_id: str, numbers: int) -> str:
     """Return the group of a mail, that is the first mail with its sender and Message-ID, and count it."""
     batch, before = mail_id, 0
     if mail.header_message_id is not None:
+        tx.alone(
+            "mail", mail.sender, mail.header_message_id
+        )  # a server that split it sends the parts at once
         row = tx.one("group_of", header=mail.header_message_id, sender=mail.sender, since=tx.now - GROUP_MS)
         if row is not None and row[1] < MAX_GROUP:
             batch, before = row

@@ -16,6 +16,14 @@ def get(tx: Tx, key: str) -> Account:
     return account_of(key, row[0]) if row else Account(key)
 
 
+def to_change(tx: Tx, key: str) -> Account:
+    """Return the account, so that nobody else changes it meanwhile."""
+    tx.run("begin_account", key=key, health=account_text(Account(key)))
+    row = tx.one("account_to_change", key=key)
+    assert row is not None
+    return account_of(key, row[0])
+
+
 def everyone(tx: Tx) -> tuple[Account, ...]:
     """Return the accounts that anything is known of."""
     return tuple(account_of(key, health) for key, health in tx.all("accounts"))
@@ -28,8 +36,15 @@ def put(tx: Tx, account: Account) -> None:
 
 def hear(tx: Tx, terms: Terms, sms: Sms, answer: Answer, why: str) -> None:
     """Note what an answer about ``sms`` says of its account. One that stops is an alarm."""
-    before = get(tx, sms.account)
-    now = after_answer(before, answer, sms.number, why, tx.now, sms.claimed_at)
+
+    def heard(account: Account) -> Account:
+        return after_answer(account, answer, sms.number, why, tx.now, sms.claimed_at)
+
+    looked_at = get(tx, sms.account)
+    if heard(looked_at) == looked_at:
+        return  # most answers change nothing: the one row of all senders is locked for the others alone
+    before = to_change(tx, sms.account)
+    now = heard(before)
     if now == before:
         return
     put(tx, now)

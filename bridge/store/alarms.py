@@ -15,11 +15,13 @@ MAX_ALARMS: Final = 1_000  # rows; the oldest go first
 
 def note(tx: Tx, terms: Terms, key: str, facts: Sequence[tuple[str, str]], every_ms: int = DAY) -> bool:
     """Record an alarm; return whether a mail was written (none without an admin, or told too lately)."""
+    tx.run("begin_alarm", key=key, now=tx.now)
     row = tx.one("alarm_told_at", key=key)
-    fresh = row is None or tx.now - row[0] >= every_ms
-    told_at = tx.now if row is None or fresh else row[0]
-    tx.run("put_alarm", key=key, now=tx.now, told_at=told_at, facts=facts_text(facts))
-    if row is None:
+    assert row is not None
+    told_at, times = row
+    fresh = tx.now - told_at >= every_ms
+    tx.run("put_alarm", key=key, now=tx.now, told_at=tx.now if fresh else told_at, facts=facts_text(facts))
+    if not times:
         tx.run("drop_old_alarms", most=MAX_ALARMS)
     if not fresh or not terms.settings.admin:
         return False

@@ -62,6 +62,7 @@ def _told(tx: Tx, terms: Terms, before: Sms, new: Sms) -> Sms:
     for notice in due:
         outbox.write(tx, terms, notice, sms_id=new.id, mail=mail)
     if size > notices.SUMMARY_ABOVE and not summarized:
+        tx.one("lock_batch", id=batch)  # of the last two that end at once, one must see the other
         tx.run("batch_due", id=batch, at=tx.now, sms_id=new.id)  # now, if it was the last of its group
         tx.tell("outbox")
     return replace(new, told=notices.told_after(new, due))

@@ -70,7 +70,7 @@ def adopt(tx: Tx) -> int:
 def _sms_of(tx: Tx, sms_id: int | None, mail_id: str | None, group: str | None) -> tuple[Sms, ...]:
     """The one SMS, else all of the group, else all of the mail (several were refused)."""
     if sms_id is not None:
-        rows = tx.all("sms_by_id", id=sms_id)
+        rows = tx.all("sms_as_it_is", id=sms_id)
     elif group is not None:
         rows = tx.all("sms_of_batch", batch=group)
     elif mail_id is not None:

@@ -1,11 +1,13 @@
-"""The statements of the store by name, read from ``sql/*.sql`` once.
+"""The statements of the store by name, read from ``sql/*.sql`` once: one text for both engines.
 
 A statement begins with ``-- name: it``. ``{sms}`` and its like stand for the columns of a value in the order
-of its fields, so that a row can be turned into the value without naming them again.
+of its fields, so that a row can be turned into the value without naming them again. ``{lock s}`` locks the rows
+of ``s`` that were found until the unit is committed, ``{skip s}`` also leaves out those that another unit has
+locked; both are nothing on SQLite, where one unit writes at a time, and in a unit that only reads.
 """
 
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -15,6 +17,7 @@ from bridge.sms import Sms
 from bridge.store.values import StoredEvent
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^--.*\n?", re.MULTILINE)
 
 SMS_FIELDS: Final = tuple(field.name for field in fields(Sms))
 # A mail's reports stand in two columns.
@@ -50,11 +53,11 @@ _PARTS: Final = {
     "fits": " AND ".join(
         (
             "s.id < :before AND s.id >= :floor",
-            "(:state IS NULL OR s.state = :state)",
-            "(:sender IS NULL OR s.sender = :sender)",
-            "(:mail_id IS NULL OR s.mail_id = :mail_id)",
-            "(:text IS NULL OR s.text LIKE :text ESCAPE '\\')",
-            "(:tail IS NULL OR (s.tail >= :tail AND s.tail < :tail_end))",
+            "(CAST(:state AS TEXT) IS NULL OR s.state = :state)",
+            "(CAST(:sender AS TEXT) IS NULL OR s.sender = :sender)",
+            "(CAST(:mail_id AS TEXT) IS NULL OR s.mail_id = :mail_id)",
+            "(CAST(:text AS TEXT) IS NULL OR s.text LIKE :text ESCAPE '\\')",
+            "(CAST(:tail AS TEXT) IS NULL OR (s.tail >= :tail AND s.tail < :tail_end))",
         )
     ),
     "insert_sms": ", ".join(f'"{name}"' for name in SMS_FIELDS if name != "id"),
@@ -63,9 +66,30 @@ _PARTS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A statement with its values numbered ($1, $2 …), and their names in that order."""
+
+    text: bytes
+    names: tuple[str, ...]
+
+
 @cache
 def statements() -> dict[str, str]:
-    """Return every statement by its name."""
+    """Return every statement by its name, as SQLite reads it."""
+    return {name: _fill(text, "").strip() for name, text in _texts().items()}
+
+
+@cache
+def numbered(*, locking: bool) -> dict[str, Numbered]:
+    """Return every statement by its name, as PostgreSQL reads it; with its locks for a unit that writes."""
+    # An update of ours never changes a key, so references to the row need not wait for it.
+    lock = "FOR NO KEY UPDATE" if locking else ""
+    return {name: _numbered(_fill(text, lock).strip()) for name, text in _texts().items()}
+
+
+@cache
+def _texts() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in resources.files("bridge.store").joinpath("sql").iterdir():
         if not file.name.endswith(".sql"):
@@ -73,9 +97,25 @@ def statements() -> dict[str, str]:
         _, *pieces = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(pieces[::2], pieces[1::2], strict=True):
             assert name not in found, f"two statements are called {name}"
-            found[name] = _fill(text).strip().rstrip(";")
+            found[name] = _COMMENT.sub("", text).strip().rstrip(";")
     return found
 
 
-def _fill(text: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda match: _PARTS[match[1]], text)
+def _fill(text: str, lock: str) -> str:
+    def part(match: re.Match[str]) -> str:
+        name, alias = match[1], match[2]
+        if name not in ("lock", "skip"):
+            return _PARTS[name]
+        if not lock:
+            return ""
+        return f"{lock}{f' OF {alias}' if alias else ''}{' SKIP LOCKED' if name == 'skip' else ''}"
+
+    return re.sub(r"\{(\w+)(?: (\w))?\}", part, text)
+
+
+def _numbered(text: str) -> Numbered:
+    names: dict[str, int] = {}
+    text = re.sub(r" INDEXED BY \w+", "", text)  # PostgreSQL knows how many rows each index holds
+    text = text.replace(" LIKE ", " ILIKE ")  # SQLite's LIKE takes any case of a letter
+    text = re.sub(r":(\w+)", lambda match: f"${names.setdefault(match[1], len(names) + 1)}", text)
+    return Numbered(text.encode(), tuple(names))

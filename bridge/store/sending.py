@@ -52,6 +52,8 @@ def _of_accounts(tx: Tx, terms: Terms, turns: Turns, waiting: list[str], node: s
             break
         account = accounts.get(tx, key)
         share = math.ceil(room / (len(waiting) - place)) if account.may_claim(tx.now) else 1
+        if not account.may_claim(tx.now) and account.may_probe(tx.now):
+            account = accounts.to_change(tx, key)  # one takes the probe, whoever asks at the same time
         if account.may_claim(tx.now) or account.may_probe(tx.now):
             taken += _claim_of(tx, terms, turns, account, node, share)
             turns.account = key

@@ -10,7 +10,8 @@ from typing import Final, TypeVar, cast
 from bridge.errors import StoreError
 from bridge.store.database import Clock, Row, Topic, Tx
 from bridge.store.queries import statements
-from bridge.store.sqlite_file import Identity, identity, newest, open_reader, open_writer
+from bridge.store.schema import newest
+from bridge.store.sqlite_file import Identity, identity, open_reader, open_writer
 from bridge.store.threads import Item
 
 T = TypeVar("T")

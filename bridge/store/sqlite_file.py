@@ -4,15 +4,15 @@ It knows SQLite and the disk; it does not know the verbs.
 """
 
 import os
-import re
 import sqlite3
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from bridge.errors import StoreError
+from bridge.store import schema
+from bridge.store.schema import newest, split
 
 OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING
 APPLICATION_ID: Final = 0x534D5342  # "SMSB": tells our files from anybody's
@@ -92,11 +92,6 @@ def migrate(path: Path, busy_ms: int = 5_000) -> tuple[int, int]:
         connection.close()
 
 
-def newest() -> int:
-    """Return the schema number of this version."""
-    return max(_migrations())
-
-
 def _make_private(path: Path) -> None:
     """Make an empty file for its owner alone: it will hold numbers and texts, and what SQLite puts beside it
     gets the same rights. One that is there keeps the rights that the operator gave it."""
@@ -150,7 +145,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
     connection.execute("BEGIN IMMEDIATE")
     (before,) = connection.execute("PRAGMA user_version").fetchone()
     _check_ours(connection, path)  # again, now that nobody else can change it
-    for number, text in sorted(_migrations().items()):
+    for number, text in sorted(schema.migrations("sqlite").items()):
         if number > before:
             for statement in split(text):
                 connection.execute(statement)
@@ -158,23 +153,3 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
     connection.execute(f"PRAGMA user_version = {newest()}")
     connection.execute("COMMIT")
     return before, newest()
-
-
-def _migrations() -> dict[int, str]:
-    folder = resources.files("bridge.store").joinpath("migrations")
-    return {
-        int(file.name[:4]): file.read_text(encoding="utf-8")
-        for file in folder.iterdir()
-        if re.fullmatch(r"\d{4}_\w+\.sql", file.name)
-    }
-
-
-def split(text: str) -> list[str]:
-    """Return the statements of a script (`executescript` would commit before it begins)."""
-    found, begun = [], ""
-    for line in text.splitlines(keepends=True):
-        begun += line
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(begun):
-            found.append(begun.strip())
-            begun = ""
-    return found

@@ -4,11 +4,9 @@ Each raises StoreError when the database cannot do it now; then nothing was writ
 cancelled while it waits undoes nothing.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, TypeVar
 
 from bridge.decide.values import Accept
@@ -29,13 +27,9 @@ from bridge.store import (
     sending,
     sweeping,
 )
-from bridge.store.database import Clock, Database, Topic, Tx
-from bridge.store.locks import part_lock
+from bridge.store.database import Database, Topic, Tx
 from bridge.store.sending import Turns
-from bridge.store.sqlite import BUSY_MS, SqliteEngine, wall_clock
-from bridge.store.sqlite_file import migrate
 from bridge.store.terms import Terms
-from bridge.store.threads import ThreadedDatabase
 from bridge.store.values import (
     DAY,
     Accepted,
@@ -56,23 +50,29 @@ from bridge.store.values import (
 from bridge.store.waiting import Hints
 
 T = TypeVar("T")
+PartLock = Callable[[str], AbstractContextManager[None]]
 
 CHECK_EVERY_S: Final = 1.0  # a health check asked for more often is answered by the last one
 COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
 
 
-_USUAL: Final = Timing()
-
-
 class Store:
-    """The database of the bridge. Made by `open_store`."""
+    """The database of the bridge. Made by `open_store`.
+
+    ``part_lock`` makes this process the only one that runs a part; None where several nodes may.
+    """
 
     def __init__(
-        self, database: Database, hints: Hints, path: Path, settings: StoreSettings, timing: Timing
+        self,
+        database: Database,
+        hints: Hints,
+        part_lock: PartLock | None,
+        settings: StoreSettings,
+        timing: Timing,
     ) -> None:
         self._database = database
         self._hints = hints
-        self._path = path
+        self._part_lock = part_lock
         self._terms = Terms(settings, timing)
         self._turns = Turns()
         self._checked_at = -CHECK_EVERY_S
@@ -84,12 +84,15 @@ class Store:
 
     @asynccontextmanager
     async def part(self, name: str) -> AsyncIterator[None]:
-        """Be the only process that runs this part. Raises PartBusy.
+        """Run this part: as its only process, where the database is of one machine. Raises PartBusy.
 
-        What another left of it is over: its lease at once; of ``send``, what was being sent becomes `unknown`; of
-        ``reports``, what was being handed over is due.
+        There, what another left of it is over: its lease at once; of ``send``, what was being sent becomes
+        `unknown`; of ``reports``, what was being handed over is due.
         """
-        with part_lock(self._path, name):
+        if self._part_lock is None:
+            yield
+            return
+        with self._part_lock(name):
             await self._write(lambda tx: tx.run("end_lease", part=name))
             if name == "send":
                 await self._write(lambda tx: sending.adopt(tx, self._terms))
@@ -330,23 +333,3 @@ class Store:
 
     async def _read(self, unit: Callable[[Tx], T]) -> T:
         return await self._database.read(unit)
-
-
-async def open_store(
-    path: str | Path,
-    *,
-    settings: StoreSettings,
-    timing: Timing = _USUAL,
-    clock: Clock = wall_clock,
-    busy_ms: int = BUSY_MS,
-) -> Store:
-    """Open the SQLite database at ``path``, making or upgrading it first.
-
-    Several processes may have it open. Raises StoreError in a sentence for the operator: a newer schema,
-    something else's file, no write-ahead log, no rights.
-    """
-    file = Path(path)
-    await asyncio.get_running_loop().run_in_executor(None, migrate, file, busy_ms)
-    hints = Hints()
-    database = ThreadedDatabase(SqliteEngine(file, clock=clock, busy_ms=busy_ms), hints.give)
-    return Store(database, hints, file, settings, timing)

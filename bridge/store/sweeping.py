@@ -42,7 +42,10 @@ def _doubt(tx: Tx, terms: Terms, sms: Sms) -> None:
 
 
 def _summary(tx: Tx, terms: Terms, batch: str) -> None:
-    group = [sms_of(row) for row in tx.all("sms_of_batch", batch=batch)]
+    group = [sms_of(row) for row in tx.all("sms_to_sum_up", batch=batch)]
+    row = tx.one("lock_batch", id=batch)
+    if row is None or row[0] is None or row[0] > tx.now:
+        return  # another node was faster, or the group has grown
     mail, *_ = mail_and_group(tx, batch)
     for notice in notices.summary(group, mail):
         outbox.write(tx, terms, notice, mail=mail, group=batch)

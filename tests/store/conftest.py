@@ -1,4 +1,4 @@
-"""A store on a real file, a clock that only moves when told, and short ways to make what goes in."""
+"""A store on either engine, a clock that only moves when told, and short ways to make what goes in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from bridge.decide.values import Accept, NewMail, NewSms
+from bridge.errors import StoreError
 from bridge.rules import ReportRule
 from bridge.sms import Timing
 from bridge.store import Store, StoreSettings, open_store
+from tests.postgres import Server
 
 START = 1_700_000_000_000
 SETTINGS = StoreSettings(
@@ -43,19 +45,38 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Every test of the store runs on both; one that is about an engine names it."""
+    return str(request.param)
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(engine: str, tmp_path: Path) -> Path:
+    """Where the file of an SQLite database stands."""
+    assert engine == "sqlite"
     return tmp_path / "bridge.db"
 
 
 @pytest.fixture
-async def opened(path: Path, clock: Clock) -> AsyncIterator[Opener]:
-    """Opens stores on one file and closes them all at the end."""
-    stores: list[Store] = []
+def database(engine: str, request: pytest.FixtureRequest) -> str:
+    """The address of a database that is not made yet."""
+    if engine == "sqlite":
+        path: Path = request.getfixturevalue("path")
+        return str(path)
+    server: Server = request.getfixturevalue("postgres")
+    return server.database()
 
-    async def opener(timing: Timing = USUAL, file: Path = path, **changes: Any) -> Store:
+
+@pytest.fixture
+async def opened(engine: str, database: str, clock: Clock) -> AsyncIterator[Opener]:
+    """Opens stores on one database and closes them all at the end."""
+    stores: list[Store] = []
+    busy = {"busy_ms": 200} if engine == "sqlite" else {}
+
+    async def opener(timing: Timing = USUAL, file: str | Path = database, **changes: Any) -> Store:
         settings = replace(SETTINGS, **changes)
-        stores.append(await open_store(file, settings=settings, timing=timing, clock=clock, busy_ms=200))
+        stores.append(await open_store(file, settings=settings, timing=timing, clock=clock, **busy))
         return stores[-1]
 
     yield opener
@@ -116,3 +137,10 @@ def mail(
             for number in numbers
         ),
     )
+
+
+async def takes_mail(store: Store, text: str) -> bool:
+    try:
+        return bool((await store.accept(mail(text=text))).queued)
+    except StoreError:
+        return False

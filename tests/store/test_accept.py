@@ -147,11 +147,11 @@ async def test_a_number_that_was_refused_and_is_allowed_now_is_no_duplicate(stor
     assert [sms.number for sms in later.queued] == ["+61421000002"]
 
 
-async def test_a_text_with_odd_characters_comes_back_as_it_was(store: Store) -> None:
+async def test_a_text_with_odd_characters_comes_back_as_it_was(store: Store, engine: str) -> None:
     odd = "\u202e\U0001f600 NUL\x00 '\";-- ü"
     await store.accept(mail(text=odd))
     (line,) = await store.list_sms(SmsFilter(), None, 1)
-    assert line.sms.text == odd
+    assert line.sms.text == (odd if engine == "sqlite" else odd.replace("\0", "\ufffd"))  # it can hold no NUL
 
 
 async def test_a_waiting_sender_wakes_when_a_mail_comes(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bridge.retry import Answer
 from bridge.sms import HOUR, SECOND, Input, Kind, Sms, State
 from bridge.store import Node, Store
@@ -83,6 +85,7 @@ async def test_a_node_that_drains_or_leaves_gives_its_leases_back(store: Store) 
     assert await store.leases() == ()
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 async def test_whoever_takes_a_part_of_a_file_ends_the_lease_that_was_left_on_it(
     store: Store, opened: Opener
 ) -> None:

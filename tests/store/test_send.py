@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bridge.event import Event, News
 from bridge.report.values import MailKind
 from bridge.retry import Answer, Stop
@@ -160,6 +162,7 @@ async def test_three_silent_ones_stop_the_account_and_only_a_sign_of_life_starts
     assert (await store.accounts())[0].stop is Stop.NONE
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # where one process sends
 async def test_taking_the_part_send_adopts_what_was_being_sent(store: Store, opened: Opener) -> None:
     (sms,) = await taken(store, A)
     other = await opened()

@@ -36,24 +36,24 @@ DELETE FROM event WHERE id = :id;
 -- name: drop_kept
 DELETE FROM event WHERE id IN (
     SELECT id FROM event WHERE kept_until IS NOT NULL ORDER BY kept_until
-    LIMIT max(0, (SELECT count(*) FROM event WHERE kept_until IS NOT NULL) - :most)
+    LIMIT (SELECT CASE WHEN count(*) > :most THEN count(*) - :most ELSE 0 END FROM event WHERE kept_until IS NOT NULL)
 );
 
 -- name: kept_too_long
-SELECT {event} FROM event e WHERE e.kept_until <= :now ORDER BY e.kept_until LIMIT :limit;
+SELECT {event} FROM event e WHERE e.kept_until <= :now ORDER BY e.kept_until LIMIT :limit {skip e};
 
--- CROSS JOIN: the few ids first, then the index of what is kept (whose column has no type, hence the plus).
+-- CROSS JOIN: the few ids first, then the index of what is kept (whose column has no type, hence `|| ''`).
 -- name: kept_for
 SELECT {event} FROM event e WHERE e.id IN (
     SELECT k.id FROM vendor_id v CROSS JOIN event k INDEXED BY event_kept_message
-    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND lower(k.message_id) = +v.value AND k.kept_until IS NOT NULL
+    WHERE v.sms_id = :sms_id AND v.kind = 'm' AND lower(k.message_id) = v.value || '' AND k.kept_until IS NOT NULL
     UNION
     SELECT k.id FROM vendor_id v CROSS JOIN event k INDEXED BY event_kept_job
-    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = +v.value AND k.kept_until IS NOT NULL
+    WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = v.value || '' AND k.kept_until IS NOT NULL
 ) ORDER BY e.id LIMIT 1;
 
 -- name: count_events
-SELECT count(*) FROM (SELECT 1 FROM event WHERE sms_id = :sms_id LIMIT :most);
+SELECT count(*) FROM (SELECT 1 FROM event WHERE sms_id = :sms_id LIMIT :most) AS known;
 
 -- name: events_of
 SELECT {event} FROM event e WHERE e.sms_id = :sms_id ORDER BY e.id LIMIT :limit;
@@ -66,7 +66,7 @@ SELECT sms_id FROM vendor_id WHERE value = :value AND kind = :kind;
 
 -- name: learn_id
 INSERT INTO vendor_id (value, kind, sms_id)
-SELECT :value, :kind, :sms_id WHERE (SELECT count(*) FROM vendor_id WHERE sms_id = :sms_id) < :most
+SELECT CAST(:value AS TEXT), CAST(:kind AS TEXT), CAST(:sms_id AS BIGINT) WHERE (SELECT count(*) FROM vendor_id WHERE sms_id = :sms_id) < :most
 ON CONFLICT (value, kind) DO NOTHING;
 
 -- name: vendor_message_ids
@@ -77,4 +77,4 @@ INSERT INTO job_price (sms_id, job, price) VALUES (:sms_id, :job, :price)
 ON CONFLICT (sms_id, job) DO UPDATE SET price = excluded.price;
 
 -- name: price_of
-SELECT sum(price) FROM job_price WHERE sms_id = :sms_id;
+SELECT CAST(sum(price) AS BIGINT) FROM job_price WHERE sms_id = :sms_id;

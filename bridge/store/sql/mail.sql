@@ -25,7 +25,7 @@ SELECT mail_id FROM seen WHERE fingerprint = :mark;
 DELETE FROM seen WHERE mail_id = :mail_id AND open = 1;
 
 -- name: drop_seen
-DELETE FROM seen WHERE fingerprint IN (SELECT fingerprint FROM seen WHERE until <= :now ORDER BY until LIMIT :limit);
+DELETE FROM seen WHERE fingerprint IN (SELECT fingerprint FROM seen WHERE until <= :now ORDER BY until LIMIT :limit {skip});
 
 -- The group begun last with that sender and Message-ID, and how many numbers it has.
 -- name: group_of
@@ -38,8 +38,11 @@ ORDER BY m.received_at DESC LIMIT 1;
 INSERT INTO batch (id, size, summary_at, summarized_at) VALUES (:id, :size, :at, NULL)
 ON CONFLICT (id) DO UPDATE SET size = excluded.size, summary_at = excluded.summary_at, summarized_at = NULL;
 
+-- name: lock_batch
+SELECT summary_at FROM batch b WHERE b.id = :id {lock b};
+
 -- name: batch_due
-UPDATE batch SET summary_at = min(summary_at, :at) WHERE id = :id AND summary_at IS NOT NULL
+UPDATE batch SET summary_at = CASE WHEN summary_at < :at THEN summary_at ELSE :at END WHERE id = :id AND summary_at IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM sms s JOIN mail m ON m.id = s.mail_id WHERE m.batch = :id AND s.id <> :sms_id
                 AND s.state IN ('queued', 'sending', 'submitted', 'unknown', 'held'));
 

@@ -33,7 +33,7 @@ DELETE FROM lease WHERE part = :part;
 SELECT part, node, until FROM lease ORDER BY part;
 
 -- name: sending_of
-SELECT {sms} FROM sms s WHERE s.state = 'sending' AND s.node = :node AND s.claimed_at <= :before ORDER BY s.id;
+SELECT {sms} FROM sms s WHERE s.state = 'sending' AND s.node = :node AND s.claimed_at <= :before ORDER BY s.id {skip s};
 
 -- The claim is looked at too: it is a sign of life by itself.
 -- name: sending_of_gone
@@ -41,10 +41,10 @@ SELECT {sms} FROM sms s LEFT JOIN node n ON n.id = s.node
 WHERE s.state = 'sending' AND s.node <> :us
 AND s.claimed_at <= :now - coalesce(n.gone_after, :gone_after)
 AND coalesce(n.beat_at, 0) <= :now - coalesce(n.gone_after, :gone_after)
-ORDER BY s.id LIMIT :limit;
+ORDER BY s.id LIMIT :limit {skip s};
 
 -- name: free_moment
-SELECT free_at FROM pace WHERE name = :name;
+SELECT free_at FROM pace WHERE name = :name {skip};
 
 -- name: take_moments
 UPDATE pace SET free_at = :free_at WHERE name = :name;

@@ -8,7 +8,7 @@ VALUES (:kind, :state, :to, :message_id, :bounce_key, :created_at, :due_at, 0, :
 
 -- name: outbox_due
 SELECT {outbox}, o.raw FROM outbox o INDEXED BY outbox_due
-WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit;
+WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit {skip o};
 
 -- name: lease_outbox
 UPDATE outbox SET due_at = :until WHERE id = :id;
@@ -46,18 +46,23 @@ SELECT {outbox} FROM outbox o WHERE o.id < :before ORDER BY o.id DESC LIMIT :lim
 SELECT {outbox}, o.raw FROM outbox o WHERE o.id = :id;
 
 -- name: alarm_told_at
-SELECT told_at FROM alarm WHERE key = :key;
+SELECT told_at, times FROM alarm a WHERE a.key = :key {lock a};
+
+-- One that never happened yet, so that there is a row to lock.
+-- name: begin_alarm
+INSERT INTO alarm (key, first_at, last_at, told_at, times, facts) VALUES (:key, :now, :now, 0, 0, '[]')
+ON CONFLICT (key) DO NOTHING;
 
 -- name: put_alarm
-INSERT INTO alarm (key, first_at, last_at, told_at, times, facts) VALUES (:key, :now, :now, :told_at, 1, :facts)
-ON CONFLICT (key) DO UPDATE SET last_at = :now, told_at = :told_at, times = times + 1, facts = excluded.facts;
+UPDATE alarm SET last_at = :now, told_at = :told_at, times = times + 1, facts = :facts WHERE key = :key;
 
 -- name: forget_alarm
 UPDATE alarm SET told_at = 0 WHERE key = :key;
 
 -- name: drop_old_alarms
 DELETE FROM alarm WHERE key IN (
-    SELECT key FROM alarm ORDER BY last_at LIMIT max(0, (SELECT count(*) FROM alarm) - :most)
+    SELECT key FROM alarm ORDER BY last_at
+    LIMIT (SELECT CASE WHEN count(*) > :most THEN count(*) - :most ELSE 0 END FROM alarm)
 );
 
 -- name: list_alarms

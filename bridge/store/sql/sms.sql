@@ -1,15 +1,18 @@
 -- The SMS themselves: written, read, changed, claimed, polled. Where an index is named, SQLite would take
--- the one by state, which holds far more rows.
+-- the one by state, which holds far more rows. `{lock s}` and `{skip s}`: see `queries`.
 
 -- name: insert_sms
 INSERT INTO sms ({insert_sms}, recipient, tail) VALUES ({insert_sms_values}, :recipient, :tail)
 RETURNING id;
 
 -- name: sms_by_id
+SELECT {sms} FROM sms s WHERE s.id = :id {lock s};
+
+-- name: sms_as_it_is
 SELECT {sms} FROM sms s WHERE s.id = :id;
 
 -- name: sms_by_message_id
-SELECT {sms} FROM sms s WHERE s.message_id = :message_id;
+SELECT {sms} FROM sms s WHERE s.message_id = :message_id {lock s};
 
 -- name: sms_of_mail
 SELECT {sms} FROM sms s WHERE s.mail_id = :mail_id ORDER BY s.id;
@@ -17,8 +20,11 @@ SELECT {sms} FROM sms s WHERE s.mail_id = :mail_id ORDER BY s.id;
 -- name: sms_of_batch
 SELECT {sms} FROM mail m JOIN sms s ON s.mail_id = m.id WHERE m.batch = :batch ORDER BY s.id;
 
+-- name: sms_to_sum_up
+SELECT {sms} FROM mail m JOIN sms s ON s.mail_id = m.id WHERE m.batch = :batch ORDER BY s.id {lock s};
+
 -- name: sms_of_reply_key
-SELECT {sms} FROM sms s WHERE s.reply_key = :key;
+SELECT {sms} FROM sms s WHERE s.reply_key = :key {lock s};
 
 -- name: others_wrote
 SELECT 1 FROM sms s WHERE s.tail = :tail AND s.sender <> :sender AND s.attempts > 0
@@ -52,37 +58,36 @@ WITH RECURSIVE turn (sender) AS (
     SELECT (SELECT s.sender FROM sms s WHERE s.state = 'queued' AND s.account = :account AND s.sender > turn.sender
             ORDER BY s.sender LIMIT 1)
     FROM turn WHERE turn.sender IS NOT NULL
-    LIMIT :limit
 )
-SELECT sender FROM turn WHERE sender IS NOT NULL;
+SELECT sender FROM turn WHERE sender IS NOT NULL LIMIT :limit;
 
 -- name: claimable
 SELECT {sms} FROM sms s
 WHERE s.state = 'queued' AND s.account = :account AND s.sender = :sender AND s.due_at <= :now
-ORDER BY s.due_at, s.id LIMIT :limit;
+ORDER BY s.due_at, s.id LIMIT :limit {skip s};
 
 -- name: expired
 SELECT {sms} FROM sms s INDEXED BY sms_expiring
-WHERE s.state = 'queued' AND s.expires_at <= :now ORDER BY s.expires_at LIMIT :limit;
+WHERE s.state = 'queued' AND s.expires_at <= :now ORDER BY s.expires_at LIMIT :limit {skip s};
 
 -- name: sending
-SELECT {sms} FROM sms s WHERE s.state = 'sending' ORDER BY s.id;
+SELECT {sms} FROM sms s WHERE s.state = 'sending' ORDER BY s.id {skip s};
 
 -- name: settled_to_poll
 SELECT {sms} FROM sms s INDEXED BY sms_settling
 WHERE s.state = 'unknown' AND s.settle_from > :since AND s.settle_from <= :ended AND s.due_at <= :now
-ORDER BY s.settle_from LIMIT :limit;
+ORDER BY s.settle_from LIMIT :limit {skip s};
 
 -- name: to_poll
 SELECT {sms} FROM sms s INDEXED BY sms_to_poll
 WHERE s.state IN ('submitted', 'unknown', 'held') AND s.due_at <= :now
-ORDER BY s.due_at, s.id LIMIT :limit;
+ORDER BY s.due_at, s.id LIMIT :limit {skip s};
 
 -- name: lease_poll
 UPDATE sms SET due_at = :until WHERE id = :id;
 
 -- name: doubts_due
-SELECT {sms} FROM sms s WHERE s.doubt_at <= :now ORDER BY s.doubt_at LIMIT :limit;
+SELECT {sms} FROM sms s WHERE s.doubt_at <= :now ORDER BY s.doubt_at LIMIT :limit {skip s};
 
 -- name: doubt_looked_at
 UPDATE sms SET doubt_at = :never WHERE id = :id;
@@ -106,8 +111,14 @@ SELECT at, state, note, attempt, times, last_at FROM history WHERE sms_id = :sms
 -- name: account
 SELECT health FROM account WHERE key = :key;
 
+-- name: begin_account
+INSERT INTO account (key, health) VALUES (:key, :health) ON CONFLICT (key) DO NOTHING;
+
+-- name: account_to_change
+SELECT health FROM account a WHERE a.key = :key {lock a};
+
 -- name: accounts
-SELECT key, health FROM account ORDER BY key;
+SELECT key, health FROM account a ORDER BY key {lock a};
 
 -- name: put_account
 INSERT INTO account (key, health) VALUES (:key, :health)
@@ -119,7 +130,7 @@ ON CONFLICT (sms_id) DO UPDATE SET due_at = excluded.due_at;
 
 -- name: replies_to_poll
 SELECT {sms} FROM reply_poll r JOIN sms s ON s.id = r.sms_id
-WHERE r.due_at <= :now ORDER BY r.due_at LIMIT :limit;
+WHERE r.due_at <= :now ORDER BY r.due_at LIMIT :limit {skip r};
 
 -- name: lease_reply_poll
 UPDATE reply_poll SET due_at = :until WHERE sms_id = :id;
@@ -136,7 +147,7 @@ INSERT INTO cursor (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UP
 
 -- name: count_hour
 INSERT INTO tally (key, hour, times) VALUES (:key, :hour, 1)
-ON CONFLICT (key, hour) DO UPDATE SET times = times + 1 WHERE tally.times < :most;
+ON CONFLICT (key, hour) DO UPDATE SET times = tally.times + 1 WHERE tally.times < :most;
 
 -- name: drop_tally
 DELETE FROM tally WHERE hour < :before;

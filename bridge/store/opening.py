@@ -1,0 +1,67 @@
+"""Which engine a database is for, by its address; and the store opened on it, made or upgraded first."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from bridge.sms import Timing
+from bridge.store import sqlite_file
+from bridge.store.database import Clock, Database
+from bridge.store.locks import part_lock
+from bridge.store.sqlite import BUSY_MS, SqliteEngine, wall_clock
+from bridge.store.store import PartLock, Store
+from bridge.store.threads import ThreadedDatabase
+from bridge.store.values import StoreSettings
+from bridge.store.waiting import Hints
+
+_USUAL: Final = Timing()
+_POSTGRESQL: Final = ("postgresql://", "postgres://")
+
+
+def is_postgresql(database: str | Path) -> bool:
+    """Return whether ``database`` is the address of a PostgreSQL database; else it is the path of a file."""
+    return str(database).startswith(_POSTGRESQL)
+
+
+def migrate(database: str | Path) -> tuple[int, int]:
+    """Bring a database to this version's schema, making it if need be.
+
+    Returns the schema number before and after. Raises StoreError in a sentence for the operator: a newer schema,
+    something else's database, no rights.
+    """
+    if is_postgresql(database):
+        from bridge.store import (
+            postgresql_schema,
+        )  # psycopg costs time and memory that SQLite's users need not pay
+
+        return postgresql_schema.migrate(str(database))
+    return sqlite_file.migrate(Path(database))
+
+
+async def open_store(
+    database: str | Path,
+    *,
+    settings: StoreSettings,
+    timing: Timing = _USUAL,
+    clock: Clock | None = None,
+    busy_ms: int = BUSY_MS,
+) -> Store:
+    """Open the database, made or upgraded first: the path of an SQLite file, or the URL of a PostgreSQL one.
+
+    Several processes may have it open. ``clock`` in place of the database's is for tests; ``busy_ms``: so long
+    a write waits for what another process has locked. Raises StoreError as `migrate` does.
+    """
+    await asyncio.get_running_loop().run_in_executor(None, migrate, database)
+    hints = Hints()
+    opened: Database
+    alone: PartLock | None = None
+    if is_postgresql(database):
+        from bridge.store.postgresql import PostgresEngine
+
+        opened = ThreadedDatabase(PostgresEngine(str(database), clock=clock, busy_ms=busy_ms), hints.give)
+    else:
+        file = Path(database)
+        opened = ThreadedDatabase(SqliteEngine(file, clock=clock or wall_clock, busy_ms=busy_ms), hints.give)
+        alone = partial(part_lock, file)
+    return Store(opened, hints, alone, settings, timing)

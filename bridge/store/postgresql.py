@@ -1,0 +1,214 @@
+"""The database of many machines: a PostgreSQL server, which orders what its nodes do by locks on rows.
+
+A batch runs in one transaction without savepoints, since a unit hardly ever fails: then all is undone, and each
+unit runs again in a transaction of its own. So a unit may run several times; one run of it is committed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, Literal, TypeVar, cast
+
+import psycopg
+
+from bridge.errors import StoreError
+from bridge.store.database import Clock, Row, Topic, Tx
+from bridge.store.postgresql_schema import check_schema
+from bridge.store.postgresql_session import Session, is_standby, raced, translated
+from bridge.store.queries import Numbered, numbered
+from bridge.store.threads import Item
+
+T = TypeVar("T")
+
+CHANNEL: Final = "smsbridge"
+TRIES: Final = 5  # of one unit that others are in the way of, or whose connection was cut
+PAUSE_S: Final = 0.2  # after a connection that failed; until then units fail at once
+_ALONE: Final = Numbered(b"SELECT pg_advisory_xact_lock($1)", ("key",))
+
+
+class PostgresTx:
+    """`Tx` over one connection, inside a transaction."""
+
+    __slots__ = ("_session", "_statements", "_writing", "now", "topics")
+
+    def __init__(self, session: Session, now: int, *, writing: bool) -> None:
+        self._session = session
+        self._writing = writing
+        self._statements = numbered(locking=writing)
+        self.now = now
+        self.topics: set[Topic] = set()
+
+    def one(self, name: str, /, **values: object) -> Row | None:
+        rows = self.all(name, **values)
+        return rows[0] if rows else None
+
+    def all(self, name: str, /, **values: object) -> list[Row]:
+        result = self._session.run(self._statements[name], values, prepared=self._writing)
+        return self._session.rows(result)
+
+    def run(self, name: str, /, **values: object) -> int:
+        result = self._session.run(self._statements[name], values, prepared=self._writing)
+        return result.command_tuples or 0
+
+    def alone(self, *mark: str) -> None:
+        digest = blake2b("\0".join(mark).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        self._session.run(_ALONE, {"key": int.from_bytes(digest, signed=True)}, prepared=True)
+
+    def tell(self, topic: Topic) -> None:
+        self.topics.add(topic)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a batch did not commit. ``lost``: the connection, before the commit was asked for: nothing is stored.
+    ``final``: again would not help now, or it cannot be known whether it is stored."""
+
+    error: BaseException
+    kind: Literal["lost", "unit", "final"]
+
+
+class PostgresEngine:
+    """`Engine` over one PostgreSQL database, which must have this version's schema (see `migrate`).
+
+    ``clock`` in place of the server's is for tests. ``busy_ms``: so long a row that another node has locked is
+    waited for.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None, busy_ms: int) -> None:
+        self._url = url
+        self._clock = clock
+        self._busy_ms = busy_ms
+        self._session: Session | None = None
+        self._failed: tuple[float, StoreError] | None = None
+        self._local = threading.local()
+        self._reading: list[Session] = []
+        self.backend = 0  # the server's process that writes for us
+        self.commits = 0
+
+    # --- the writing thread ---
+
+    def commit(self, batch: Sequence[Item]) -> None:
+        """Run ``batch`` in one transaction; if one of its units fails, each in one of its own."""
+        fault = None
+        for _ in range(TRIES):
+            fault = self._attempt(batch)
+            if fault is None:
+                return
+            if fault.kind == "unit" and len(batch) > 1:
+                for item in batch:
+                    self.commit([item])
+                return
+            if fault.kind == "final" or (fault.kind == "unit" and not raced(fault.error)):
+                break
+        assert fault is not None
+        for item in batch:
+            item.fail(translated(fault.error))
+
+    def _attempt(self, batch: Sequence[Item]) -> _Fault | None:
+        """Run ``batch`` in one transaction; return why it was undone, or may have been."""
+        try:
+            session = self._ready()
+        except StoreError as error:
+            return _Fault(error, "final")
+        committing = False
+        try:
+            now = session.begin()
+            for item in batch:
+                tx = PostgresTx(session, self._clock() if self._clock else now, writing=True)
+                item.succeed(item.unit(tx), tx.topics)
+            committing = True
+            session.commit()
+            self.commits += 1
+        except BaseException as error:
+            self._undo(session)
+            if is_standby(error) or (committing and session.lost):
+                return _Fault(error, "final")
+            return _Fault(error, "lost" if session.lost else "unit")
+        return None
+
+    def _undo(self, session: Session) -> None:
+        try:
+            if not session.lost:
+                session.roll_back()
+        except psycopg.Error:
+            session.close()
+        if session.lost:
+            self._drop()
+
+    def _ready(self) -> Session:
+        if self._session is None:
+            if self._failed and time.monotonic() < self._failed[0]:
+                raise StoreError(str(self._failed[1]))
+            try:
+                self._session = self._open()
+            except StoreError as error:
+                self._failed = time.monotonic() + PAUSE_S, error
+                raise
+            self.backend = self._session.backend
+        return self._session
+
+    def _open(self) -> Session:
+        session = Session(self._url, self._busy_ms)
+        try:
+            check_schema(session.connection)
+        except (StoreError, psycopg.Error) as error:
+            session.close()
+            raise cast(StoreError, translated(error)) from error
+        return session
+
+    def _drop(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._session = None
+
+    def committed(self, topics: set[Topic]) -> None:
+        """Wake the loops of other nodes."""
+        try:
+            if self._session is not None:
+                self._session.notify(CHANNEL, ",".join(sorted(topics)))
+        except psycopg.Error:
+            self._drop()  # they look for themselves, some times a second
+
+    def end_writing(self) -> None:
+        self._drop()
+
+    # --- the reading threads ---
+
+    def read(self, unit: Callable[[Tx], T]) -> T:
+        """Return what ``unit`` returned; it sees one moment."""
+        for again in (True, False):
+            session = self._reader()
+            try:
+                now = session.begin(reading=True)
+                value = unit(PostgresTx(session, self._clock() if self._clock else now, writing=False))
+                session.roll_back()
+            except BaseException as error:
+                self._end_read(session)
+                if session.lost and again:
+                    continue
+                raise translated(error) from error
+            return value
+        raise AssertionError("the second read neither returned nor raised")
+
+    def _end_read(self, session: Session) -> None:
+        try:
+            if not session.lost:
+                session.roll_back()
+        except psycopg.Error:
+            session.close()
+        if session.lost:
+            self._reading.remove(session)
+            self._local.session = None
+
+    def _reader(self) -> Session:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self._open()
+            self._reading.append(session)
+        return session
+
+    def end_reading(self) -> None:
+        for session in self._reading:
+            session.close()

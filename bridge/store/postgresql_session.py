@@ -1,0 +1,176 @@
+"""One connection to a PostgreSQL server: its settings, its clock, statements by name, and what its errors mean.
+
+It knows PostgreSQL and psycopg; it does not know the verbs. Statements go through libpq's own calls, prepared
+once for each connection: psycopg's cursors would cost as much again as the statement itself.
+"""
+
+from collections.abc import Iterable
+from typing import Final, cast
+
+import psycopg
+from psycopg import errors, pq
+from psycopg.adapt import Transformer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq.abc import PGresult
+
+from bridge.errors import StoreError
+from bridge.store.database import Row
+from bridge.store.queries import Numbered
+
+CONNECT_S: Final = 5
+IDLE_MS: Final = 4_000  # a process that was frozen inside a transaction holds its locks no longer than this
+# Found by the kernel within some 10 s: a machine that went away without a word.
+_NETWORK: Final[dict[str, str | int]] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+# What the address does not say. Only a server that takes writes: of several in the address, or after a failover.
+_USUAL: Final[dict[str, str | int]] = _NETWORK | {
+    "connect_timeout": CONNECT_S,
+    "application_name": "smsbridge",
+    "target_session_attrs": "read-write",
+}
+_CLOCK: Final = b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_BEGIN_WRITING: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " + _CLOCK
+_BEGIN_READING: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + _CLOCK
+_GOOD: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+
+# Another transaction was in the way; the same again may do: deadlock, serialization, a key that was written meanwhile.
+_RACED: Final = ("40P01", "40001", "23505")
+_READ_ONLY: Final = "25006"
+
+
+class Session:
+    """A connection that is good until a statement says otherwise (`lost`)."""
+
+    def __init__(self, url: str, lock_ms: int) -> None:
+        """Connect. Raises StoreError in words for the operator, without the password."""
+        self.connection = connect(url)
+        self._pgconn = self.connection.pgconn
+        self._prepared: dict[bytes, bytes] = {}
+        self._run(_settings(lock_ms))
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is of no use any more."""
+        return self.connection.closed
+
+    @property
+    def backend(self) -> int:
+        """Return the number of the server's process for us, which marks what we NOTIFY."""
+        return self._pgconn.backend_pid
+
+    def begin(self, *, reading: bool = False) -> int:
+        """Begin a transaction; return the server's clock in ms UTC."""
+        result = self._run(_BEGIN_READING if reading else _BEGIN_WRITING)
+        return int(result.get_value(0, 0) or 0)
+
+    def commit(self) -> None:
+        """Commit: durable when it returns."""
+        if self._run(b"COMMIT").command_status != b"COMMIT":
+            raise psycopg.InternalError("the transaction was rolled back")  # a fault in it was overlooked
+
+    def roll_back(self) -> None:
+        """Undo the transaction."""
+        self._run(b"ROLLBACK")
+
+    def run(self, statement: Numbered, values: dict[str, object], *, prepared: bool) -> PGresult:
+        """Run a statement; a prepared one is planned once for all values, another for these."""
+        try:
+            given = [_sent(values[name]) for name in statement.names]
+        except UnicodeEncodeError as error:
+            raise psycopg.DataError(str(error)) from error
+        forms = [
+            pq.Format.BINARY if isinstance(values[name], bytes) else pq.Format.TEXT
+            for name in statement.names
+        ]
+        if not prepared:
+            return _good(self._pgconn.exec_params(statement.text, given, param_formats=forms))
+        name = self._prepared.get(statement.text)
+        if name is None:
+            name = b"s%d" % len(self._prepared)
+            _good(self._pgconn.prepare(name, statement.text))
+            self._prepared[statement.text] = name
+        return _good(self._pgconn.exec_prepared(name, cast(list[bytes], given), param_formats=forms))
+
+    def rows(self, result: PGresult) -> list[Row]:
+        """Return the rows of a result."""
+        reader = Transformer(self.connection)
+        reader.set_pgresult(result)
+        return reader.load_rows(0, result.ntuples, tuple)
+
+    def notify(self, channel: str, payload: str) -> None:
+        """Wake who listens to ``channel``; outside of a transaction, whose commit would queue for a global lock."""
+        self.connection.execute("SELECT pg_notify(%s, %s)", (channel, payload))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def _run(self, text: bytes) -> PGresult:
+        return _good(self._pgconn.exec_(text))
+
+
+def connect(url: str) -> "psycopg.Connection[Row]":
+    """Return a connection that commits each statement by itself. Raises StoreError, without the password."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.Error:
+        raise StoreError(
+            "the address of the database cannot be read"
+        ) from None  # the error would show all of it
+    try:
+        return psycopg.connect(make_conninfo("", **{**_USUAL, **given}), autocommit=True)
+    except psycopg.Error as error:
+        raise StoreError(f"cannot reach the database: {_one_line(error)}") from error
+
+
+def raced(error: BaseException) -> bool:
+    """Return whether another transaction was in the way, so that the same again may do."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in _RACED
+
+
+def is_standby(error: BaseException) -> bool:
+    """Return whether the server takes no writes: another has become the first one."""
+    return isinstance(error, psycopg.Error) and error.sqlstate == _READ_ONLY
+
+
+def translated(error: BaseException) -> BaseException:
+    """Return the error as the rest of the bridge knows it."""
+    if not isinstance(error, psycopg.Error | OSError):
+        return error
+    new = StoreError(f"the database failed: {_one_line(error)}")
+    new.__cause__ = error
+    return new
+
+
+def _settings(lock_ms: int) -> bytes:
+    """The server's own defaults may be weaker, or none."""
+    chosen: Iterable[tuple[str, object]] = (
+        ("synchronous_commit", "on"),
+        ("lock_timeout", lock_ms),
+        ("statement_timeout", 2 * lock_ms),
+        ("idle_in_transaction_session_timeout", IDLE_MS),
+    )
+    return "".join(f"SET {name} = {value};" for name, value in chosen).encode()
+
+
+def _sent(value: object) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    # A text cannot hold NUL; what came with one is kept with the sign for "not readable" instead.
+    return str(value).replace("\0", "\ufffd").encode()
+
+
+def _good(result: PGresult) -> PGresult:
+    if result.status not in _GOOD:
+        raise errors.error_from_result(result)
+    return result
+
+
+def _one_line(error: BaseException) -> str:
+    """The server's sentence alone: what it adds may hold numbers and texts of our rows."""
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((said or str(error)).split()) or type(error).__name__
