@@ -17,7 +17,7 @@ from bridge import retry
 from bridge.errors import StoreError
 from bridge.retry import backoff_ms
 from bridge.sms import Input, Kind, Sms
-from bridge.sms_api import Outcome, Pace, SmsApi, boot_clock
+from bridge.sms_api import Outcome, Pace, SmsApi, TooLate, boot_clock
 from bridge.store import Store
 
 log = logging.getLogger(__name__)
@@ -158,12 +158,19 @@ class Submitter:
 
     async def _post(self, sms: Sms, claimed_at: float) -> Outcome:
         """Call the vendor, unless the row has to go back: claimed too long ago, a pause, the end."""
-        if why := self._why_not(claimed_at):
-            wait_ms = max(0, int((self._paused_until - time.monotonic()) * 1_000))
-            return Outcome(Input(Kind.GIVE_BACK, sms.attempts, why, wait_ms), None)
+
+        def check() -> None:
+            if why := self._why_not(claimed_at):
+                raise TooLate(why)
+
         begun = time.monotonic()
         try:
-            outcome = await self._api.send(sms, self._reply_address(sms))
+            check()
+            # Again when the connection stands: we may have been frozen while it was made.
+            outcome = await self._api.send(sms, self._reply_address(sms), check)
+        except TooLate as why:
+            wait_ms = max(0, int((self._paused_until - time.monotonic()) * 1_000))
+            return Outcome(Input(Kind.GIVE_BACK, sms.attempts, str(why), wait_ms), None)
         except Exception:  # a fault of ours: nobody knows how far it came, so nobody may send it again
             log.exception("a send ended in a fault of ours", extra={"sms": sms.message_id})
             return Outcome(

@@ -5,6 +5,6 @@ Steps "send" and "event" of the flow. It keeps nothing and decides nothing: it s
 
 from bridge.sms_api.api import SmsApi
 from bridge.sms_api.pace import Pace, boot_clock
-from bridge.sms_api.values import Credentials, Listed, Outcome, Polled
+from bridge.sms_api.values import Credentials, Listed, Outcome, Polled, TooLate
 
-__all__ = ["Credentials", "Listed", "Outcome", "Pace", "Polled", "SmsApi", "boot_clock"]
+__all__ = ["Credentials", "Listed", "Outcome", "Pace", "Polled", "SmsApi", "TooLate", "boot_clock"]

@@ -1,4 +1,4 @@
-"""`SmsApi`: one object for all accounts of the vendor; every verb ends in a value, none in an exception."""
+"""`SmsApi`: one object for all accounts of the vendor; every verb ends in a value, never in an error of the wire."""
 
 import random
 import ssl
@@ -81,14 +81,20 @@ class SmsApi:
         """How many polls have a connection each."""
         return POLL_CONNECTIONS
 
-    async def send(self, sms: Sms, reply_to: str | None = None) -> Outcome:
-        """Send one SMS and return what came of it. Once begun it ends by itself, cancelled caller or not."""
+    async def send(
+        self, sms: Sms, reply_to: str | None = None, before: Callable[[], None] = lambda: None
+    ) -> Outcome:
+        """Send one SMS and return what came of it. Once begun it ends by itself, cancelled caller or not.
+
+        ``before`` is called when a connection stands, right before the first octet leaves; when it raises TooLate,
+        so does this.
+        """
         account = self._accounts.get(sms.account)
         if account is None:
             why = f"the account {self._clean(sms.account)} is not configured"
             return sending.refused_account(sms, why)
         form = sending.form_of(sms, account, reply_to, test=self._mode == "test")
-        return await self._sends.finished(self._sent(sms, form))
+        return await self._sends.finished(self._sent(sms, form, before))
 
     async def status(self, sms: Sms, message_id: str | None = None) -> Polled:
         """Ask what became of one SMS, by our MessageID or by another one that the vendor gave it."""
@@ -119,9 +125,9 @@ class SmsApi:
         await self._sends.close()
         await self._polls.close(cut=True)
 
-    async def _sent(self, sms: Sms, form: bytes) -> Outcome:
+    async def _sent(self, sms: Sms, form: bytes, before: Callable[[], None]) -> Outcome:
         try:
-            answer = await self._sends.ask("POST", self._send_url, _SEND_HEADERS, form)
+            answer = await self._sends.ask("POST", self._send_url, _SEND_HEADERS, form, before)
         except NotSent as error:
             wait_ms = backoff_ms(sms.attempts, random.random())  # noqa: S311 - jitter, not a secret
             return sending.not_sent(sms, self._clean(str(error)), wait_ms)

@@ -23,7 +23,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._ready = select.poll()
-        self._used_at = 0.0
+        self._used_at = time.monotonic()
         self._answered: asyncio.Future[httpx.Response] | None = None
         self._begin()
 

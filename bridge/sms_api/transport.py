@@ -30,8 +30,10 @@ Origin = tuple[bytes, bytes, int | None]
 class Transport(httpx.AsyncBaseTransport):
     """At most ``connections`` at once, kept for some seconds. A request that is cancelled closes its connection.
 
-    A request waits at most ``pool_s`` for a free connection and ``connect_s`` for one to be made, TLS included;
-    how long an answer may take is the caller's matter.
+    A request's extension ``before`` is called when its connection stands, before anything of it leaves; when that
+    raises, the request has ended and the connection is kept for another. A request waits at most ``pool_s`` for a
+    free connection and ``connect_s`` for one to be made, TLS included; how long an answer may take is the caller's
+    matter.
     """
 
     def __init__(
@@ -50,6 +52,11 @@ class Transport(httpx.AsyncBaseTransport):
         await self._place()
         try:
             connection = self._fresh(self._kept[origin]) or await self._connected(url)
+            try:
+                request.extensions["before"]()
+            except BaseException:
+                self._kept[origin].append(connection)
+                raise
             try:
                 answer = await connection.ask(octets)
             except BaseException:

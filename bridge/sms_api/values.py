@@ -19,6 +19,10 @@ class Credentials:
     auth_token: str | None = field(default=None, repr=False)
 
 
+class TooLate(Exception):
+    """An SMS may not be sent any more: raised right before its request would have left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one send came to: the input for the SMS, what it says about the account, the vendor's own ids.

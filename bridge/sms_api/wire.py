@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from bridge.sms_api.transport import Transport
+from bridge.sms_api.values import TooLate
 
 CONNECT_S: Final = 10.0
 POOL_S: Final = 5.0
@@ -74,17 +75,25 @@ class Wire:
         return await asyncio.shield(task)
 
     async def ask(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None = None
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        before: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Return the vendor's answer. Raises NotSent or Unclear."""
+        """Return the vendor's answer. Raises NotSent or Unclear; TooLate if ``before`` does."""
+        extensions = {"before": before}
         try:
             async with asyncio.timeout(self._deadline_s):
-                request = httpx.Request(method, url, headers=headers, content=content)
+                request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
                 return await _exchange(self._http, request)
         except httpx.PoolTimeout as error:
             raise NotSent("no free connection") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NotSent(f"no connection: {_said(error)}") from error
+        except TooLate:
+            raise
         except TimeoutError as error:
             raise Unclear(f"no whole answer within {self._deadline_s:g} s") from error
         except Exception as error:  # whatever else happens, the request may be out

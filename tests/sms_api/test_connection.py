@@ -14,7 +14,7 @@ import pytest
 
 from bridge.retry import Answer
 from bridge.sms import Kind
-from bridge.sms_api import connection
+from bridge.sms_api import TooLate, connection
 from tests.mail_out.sink import certificate
 from tests.sms_api.given import SMS, Reader, Writer, an_sms, api_to, read_request, server
 
@@ -467,3 +467,23 @@ async def test_a_cut_poll_closes_its_connection() -> None:
             await poll
         async with asyncio.timeout(10):
             await closed.wait()
+
+
+# --- what must not be sent any more ---
+
+
+async def test_a_send_that_is_too_late_once_its_connection_stands_leaves_nothing() -> None:
+    """As when we are frozen while it is made. The connection is good for the next SMS."""
+    vendor, checks = Vendor(), 0
+
+    def before() -> None:
+        nonlocal checks
+        checks += 1
+        raise TooLate("frozen meanwhile")
+
+    async with server(vendor) as url, api_to(url) as api:
+        with pytest.raises(TooLate, match="frozen meanwhile"):
+            await api.send(SMS, None, before)
+        assert (checks, vendor.requests) == (1, 0)
+        assert (await api.send(SMS)).input.kind is Kind.SENT
+    assert (vendor.connections, vendor.requests) == (1, 1)

@@ -174,6 +174,21 @@ async def test_a_claim_that_grew_old_while_we_were_frozen_is_given_back(store: S
     assert any("claimed 60.0 s ago" in line.note for line in story.history)
 
 
+async def test_a_claim_that_grew_old_while_its_connection_was_made_is_given_back(store: Store) -> None:
+    asleep = [0.0]
+    looks = iter([0.0, 0.0, 60.0])  # at the claim, before the connection, when it stands
+
+    def clock() -> float:
+        asleep[0] += next(looks, 0.0)
+        return asleep[0]
+
+    (sms,) = await queued(store)
+    async with vendor_that() as vendor, submitting(store, vendor.url, clock=clock):
+        after = await in_state(store, sms, State.SUBMITTED)
+    assert after.attempts == 2
+    assert len(vendor.posts) == 1
+
+
 # --- what the vendor refuses ---
 
 
