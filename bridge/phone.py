@@ -90,6 +90,7 @@ def known_region(region: str) -> bool:
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
+@lru_cache(maxsize=4096)  # a report speaks of a number that was just sent to
 def display(e164: str) -> str:
     """A number as people read it: ``+61 421 000 001``. What is no number comes back as it is."""
     parsed = _parsed(e164, None) if e164.startswith("+") and len(e164) <= MAX_LENGTH else None

@@ -61,6 +61,13 @@ class Signer:
 class _Fields(dkim.DKIM):  # type: ignore[misc]
     """dkimpy's signer with the header list of ours and a fast primitive."""
 
+    def set_message(self, message: bytes) -> None:
+        """Take a mail of ours apart, header from body at the first empty line. dkimpy's own splits and joins the
+        whole body at its line ends, which costs a third of a signature of RSA-2048."""
+        head, _, body = message.partition(b"\r\n\r\n")
+        super().set_message(head + b"\r\n\r\n")
+        self.body = body
+
     def signed(self, domain: bytes, selector: bytes, key: Key, at_s: int) -> bytes:
         """The DKIM-Signature field, CRLF at its end: dkimpy's `sign` without reading the key each time."""
         policy = dkim.CanonicalizationPolicy.from_c_value(b"/".join(_RELAXED))

@@ -15,7 +15,6 @@ from bridge.render import headers
 from bridge.render.headers import Field
 from bridge.render.logo import Logo
 
-_LINE_ENDS: Final = re.compile("\r\n|\r|\n")
 _FROM: Final = re.compile(rb"^From ", re.MULTILINE)  # mailboxes put a ">" before it: a broken signature
 _PLAIN: Final = re.compile(rb"(?:(?!From )[\t -~]{0,900}\r\n)*")
 
@@ -25,34 +24,37 @@ def build(fields: Sequence[Field], text: str, html: str, logo: Logo | None) -> b
     mark = hashlib.sha256(f"{fields!r}{text}{html}".encode("utf-8", "replace")).hexdigest()[:24]
     page = _leaf("text/html; charset=utf-8", html)
     if logo:
-        page = _several("related", f"=_r{mark}", [page, _picture(logo)], '; type="text/html"')
-    both = _several("alternative", f"=_a{mark}", [_leaf("text/plain; charset=utf-8", text), page])
-    names = [name for name, _ in fields]
-    raw = headers.write([*fields, ("MIME-Version", "1.0")]) + both
-    headers.check(raw, [*names, "MIME-Version", "Content-Type"])
-    return raw
+        kind, body = _several("related", f"=_r{mark}", [page, _picture(logo)], '; type="text/html"')
+        page = f"Content-Type: {kind}\r\n\r\n".encode() + body
+    kind, body = _several("alternative", f"=_a{mark}", [_leaf("text/plain; charset=utf-8", text), page])
+    return headers.write([*fields, ("MIME-Version", "1.0"), ("Content-Type", kind)]) + b"\r\n" + body
 
 
-def _several(subtype: str, boundary: str, parts: Sequence[bytes], more: str = "") -> bytes:
-    """A multipart entity. No line of a part can be the boundary: ``=_`` never stands in encoded text."""
-    head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"{more}\r\n\r\n'.encode()
+def _several(subtype: str, boundary: str, parts: Sequence[bytes], more: str = "") -> tuple[str, bytes]:
+    """The Content-Type and the body of a multipart entity. No line of a part can be the boundary: ``=_`` never
+    stands in encoded text."""
     edge = f"--{boundary}".encode()
-    return head + b"".join(edge + b"\r\n" + part for part in parts) + edge + b"--\r\n"
+    body = b"".join([edge + b"\r\n" + part for part in parts]) + edge + b"--\r\n"
+    return f'multipart/{subtype}; boundary="{boundary}"{more}', body
 
 
 def _leaf(content_type: str, content: str) -> bytes:
     """A text part in the shortest of the transfer encodings that fit it."""
-    octets = _LINE_ENDS.sub("\r\n", content.rstrip("\r\n") + "\n").encode("utf-8", "replace")
+    lines = content.rstrip("\r\n").replace("\r\n", "\n").replace("\r", "\n") + "\n"
+    octets = lines.replace("\n", "\r\n").encode("utf-8", "replace")
     encoding, body = _encoded(octets)
     return f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
 
 
 def _encoded(octets: bytes) -> tuple[str, bytes]:
-    if _PLAIN.fullmatch(octets) and b"=_" not in octets:
+    if octets.isascii() and _PLAIN.fullmatch(octets) and b"=_" not in octets:
         return "7bit", octets
-    quoted = _FROM.sub(b"=46rom ", binascii.b2a_qp(octets, istext=True))
-    based = _base64(octets)
-    return ("quoted-printable", quoted) if len(quoted) <= len(based) else ("base64", based)
+    quoted = binascii.b2a_qp(octets, istext=True)
+    if b"From " in quoted:
+        quoted = _FROM.sub(b"=46rom ", quoted)
+    if len(quoted) <= len(octets) * 4 // 3 * 78 // 76:  # what base64 comes to, within a few octets
+        return "quoted-printable", quoted
+    return "base64", _base64(octets)
 
 
 def _picture(logo: Logo) -> bytes:
