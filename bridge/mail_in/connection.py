@@ -2,7 +2,7 @@
 
 Built on aiosmtpd's protocol, of which this module is the only one to know. Its command loop and DATA reader are
 replaced: they hold whole mails in memory, cancel a commit when the client hangs up, and put the client's and
-exceptions' text into answers.
+exceptions' text into answers. Octets go from the transport straight into the conversation (see `talk`).
 """
 
 import abc
@@ -20,8 +20,10 @@ from bridge.mail_in.house import House
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import normal_address, place_of
 from bridge.mail_in.settings import Listener
+from bridge.mail_in.talk import Talk, client_news
 
 MAX_LONGEST: Final = 12_288  # octets of a line outside DATA: RFC 4954, 4 (a login); others have less
+_MOST_UNREAD: Final = 2 * MAX_LINE  # octets that wait here while we are busy; then the client waits
 _MOST_UNSENT: Final = 100  # answers kept together for a client that sends its commands in one go
 _LINGER_S: Final = 5.0  # to take our last answer before the connection is cut
 _NO_DEADLINE: Final = 1e15
@@ -47,8 +49,6 @@ _NO_HANDLER: Final = _NoHandler()
 class Connection(SMTP):
     """The protocol of one connection, without a word of SMTP."""
 
-    line_length_limit = MAX_LINE  # octets the stream reader holds before it stops reading from the socket
-
     def __init__(self, house: House, listener: Listener) -> None:
         self.command_size_limits: dict[str, int] = {}  # aiosmtpd's own is shared by all connections
         super().__init__(_NO_HANDLER, hostname=house.settings.hostname, loop=house.loop)
@@ -59,12 +59,17 @@ class Connection(SMTP):
         self.tls_on = False
         self.session_ends = 0.0
         self._loop = house.loop
-        self._wire: asyncio.WriteTransport | None = None
+        self._wire: asyncio.Transport | None = None
+        self._talk: Talk | None = None
+        self._unread = bytearray()
+        self._left = False  # nothing more will come
         self._early = b""  # of a client that begins with TLS, when it came before we could
         self._counted = False
         self._out: list[Reply] = []
         self._deadline = _NO_DEADLINE
         self._timer: asyncio.TimerHandle | None = None
+        self._deaf = False  # reading is paused: more came than we can take
+        self._stuck = False  # writing is paused: the client takes no more
         self._waiting = False  # for a command: to be told of a shutdown at once
 
     def __dir__(self) -> Iterable[str]:
@@ -79,8 +84,7 @@ class Connection(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection and begin to talk, or say that there is no room for it."""
-        asyncio.StreamReaderProtocol.connection_made(self, transport)
-        self._wire = cast(asyncio.WriteTransport, transport)  # uvloop's do not say that they are
+        self._wire = cast(asyncio.Transport, transport)  # uvloop's do not say that they are
         peer = transport.get_extra_info("peername")
         if not peer:  # reset before we came to look at it; left alone, its file would stay open for ever
             self.abort()
@@ -95,21 +99,53 @@ class Connection(SMTP):
         timeouts = self.house.settings.timeouts
         self.session_ends = self._loop.time() + timeouts.session_ms / 1000
         self.wait_at_most(timeouts.idle_ms)
-        self.house.begin(self, self._loop.create_task(self._handle_client()))
+        self._talk = self.house.begin(self, self._handle_client())
+        self._talk.begin()
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """The reader tells the conversation; it is never cancelled, since it may be committing."""
-        if self._timer is not None:
-            self._timer.cancel()
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
-        self._wire = None
-        if self._counted:
-            self._counted = False
-            self.house.leave(self.place)
+    def data_received(self, data: bytes) -> None:
+        """Let the conversation go on; what it cannot take now waits, up to a bound."""
+        self._unread += data
+        self._tell_talk()
+        if len(self._unread) > _MOST_UNREAD and self._wire is not None:
+            self._wire.pause_reading()
+            self._deaf = True
 
     def eof_received(self) -> bool | None:
         """A client that closes only its sending side still gets its answers."""
-        return asyncio.StreamReaderProtocol.eof_received(self)
+        self._left = True
+        self._tell_talk()
+        return not self.tls_on  # TLS has no such half
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The conversation is told; it is never cancelled, since it may be committing."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wire = None
+        self._left = True
+        if error is not None:
+            self._unread.clear()  # cut off: what came before is not done
+        if self._counted:
+            self._counted = False
+            self.house.leave(self.place)
+        self._tell_talk()
+
+    def pause_writing(self) -> None:
+        """The client does not take our answers: nothing more is done for it."""
+        self._stuck = True
+
+    def resume_writing(self) -> None:
+        """It takes them again."""
+        self._stuck = False
+        self._tell_talk()
+
+    def _tell_talk(self) -> None:
+        if self._talk is not None:
+            self._talk.client_spoke()
+
+    def cancel(self) -> None:
+        """Give up the work of ours that the conversation waits for."""
+        if self._talk is not None:
+            self._talk.cancel()
 
     def close_idle(self) -> None:
         """Shutting down: a client that we wait for is told at once, others after what they are at."""
@@ -182,11 +218,14 @@ class Connection(SMTP):
         self._out.append(reply)
 
     async def flush(self) -> None:
-        """Send the answers that stand ready."""
+        """Send the answers that stand ready. Raises `ConnectionResetError` when nobody is there any more."""
         if self._out:
-            self._writer.write(b"".join(self._out))
+            if self._wire is None:
+                raise ConnectionResetError
+            self._wire.write(b"".join(self._out))
             self._out.clear()
-            await self._writer.drain()
+        while self._stuck:
+            await self._news()
 
     async def line(self, most: int = MAX_LONGEST) -> bytes | None:
         """The client's next line without its end, None for one over ``most`` octets.
@@ -194,39 +233,40 @@ class Connection(SMTP):
         Answers go out first, unless the next line is already here (RFC 2920). Raises `EOFError` when the
         client has left.
         """
-        if b"\n" not in _unread(self._reader) or len(self._out) > _MOST_UNSENT:
+        unread, too_long = self._unread, False
+        if b"\n" not in unread or len(self._out) > _MOST_UNSENT:
             await self.flush()
-        self._waiting = True
-        try:
-            line: bytes = await self._reader.readuntil(b"\n")
-        except asyncio.LimitOverrunError as overrun:
-            await self._skip_line(overrun.consumed)
-            return None
-        finally:
+        while (end := unread.find(b"\n") + 1) == 0:
+            if len(unread) > most:
+                unread.clear()
+                too_long = True
+            self._waiting = True
+            await self._news()
             self._waiting = False
-        return None if len(line) > most else line.rstrip(b"\r\n")
-
-    async def _skip_line(self, consumed: int) -> None:
-        while True:
-            await self._reader.read(max(consumed, 1))
-            try:
-                await self._reader.readuntil(b"\n")
-            except asyncio.LimitOverrunError as overrun:
-                consumed = overrun.consumed
-            else:
-                return
+        line = bytes(unread[:end])
+        del unread[:end]
+        return None if too_long or end > most else line.rstrip(b"\r\n")
 
     async def octets(self, most: int) -> bytes:
         """What the client has sent, up to ``most`` octets. Raises `EOFError` when it has left."""
-        chunk: bytes = await self._reader.read(most)
-        if not chunk:
-            raise EOFError
+        while not self._unread:
+            await self._news()
+        chunk = bytes(self._unread[:most])
+        del self._unread[:most]
         return chunk
 
     def give_back(self, octets: bytes) -> None:
         """Let ``octets`` be read again: they belong to the next command."""
-        if octets:
-            _unread(self._reader)[:0] = octets
+        self._unread[:0] = octets
+
+    async def _news(self) -> None:
+        """Wait until the client sends or takes something. Raises `EOFError` when it has left."""
+        if self._wire is None or (self._left and not self._stuck):
+            raise EOFError
+        if self._deaf:
+            self._deaf = False
+            self._wire.resume_reading()
+        await client_news()
 
     # TLS
 
@@ -237,42 +277,41 @@ class Connection(SMTP):
         """
         seconds = self.house.settings.timeouts.handshake_ms / 1000
         self.wait_at_most(seconds * 1000 + 1_000)
-        await (
-            self.flush()
-        )  # from here to `start_tls` there is no turn of the loop in which a hello could be read
+        await self.flush()
+        inside = None
         try:
-            await (
-                self._begin_with_hello(seconds)
-                if self.listener.tls == "implicit"
-                else self._handshake(seconds)
+            # From here to `start_tls` there is no turn of the loop in which a hello could be read.
+            inside = await (self._begin_with_hello if self.listener.tls == "implicit" else self._handshake)(
+                seconds
             )
         except OSError as error:
             _LOG.info("TLS failed", extra={"client": self.client.address, "fault": type(error).__name__})
         finally:
-            self._wire = self._writer.transport
-            if self._wire.is_closing() or self._wire.get_extra_info("ssl_object") is None:
+            if inside is None or inside.is_closing():
                 self.abort()
                 self.connection_lost(None)  # nobody is told when a connection ends within its handshake
         if self._wire is None:
             raise Over
-        _change_transport(self._reader, self._wire)
+        self._wire = inside
         self.tls_on = True
 
-    async def _handshake(self, seconds: float) -> None:
-        context = self.house.tls
-        assert context is not None, "a listener with TLS does not start without"
+    async def _handshake(self, seconds: float) -> asyncio.Transport | None:
+        assert self.house.tls is not None, "a listener with TLS does not start without"
+        if self._wire is None:
+            return None
         if self.listener.tls == "implicit":
-            self._early = bytes(_unread(self._reader))
-        _unread(self._reader).clear()
-        await self._writer.start_tls(context, ssl_handshake_timeout=seconds)
+            self._early = bytes(self._unread)
+        self._unread.clear()
+        return await self._loop.start_tls(
+            self._wire, self, self.house.tls, server_side=True, ssl_handshake_timeout=seconds
+        )
 
-    async def _begin_with_hello(self, seconds: float) -> None:
+    async def _begin_with_hello(self, seconds: float) -> asyncio.Transport | None:
         """Shake hands with a client whose hello may be here already: the loop reads before this task begins."""
         begun = self._loop.create_task(self._handshake(seconds))
-        self._loop.call_soon(
-            self._loop.call_soon, self._feed_hello
-        )  # right behind what `start_tls` calls soon
-        await begun
+        # Right behind what `start_tls` calls soon.
+        self._loop.call_soon(self._loop.call_soon, self._feed_hello)
+        return await begun
 
     def _feed_hello(self) -> None:
         """Let the TLS layer, just put in place and not reading yet, have what came before it was there."""
@@ -286,16 +325,3 @@ class Connection(SMTP):
             room[: len(part)] = part
             protocol.buffer_updated(len(part))
             octets = octets[len(part) :]
-
-
-# asyncio gives no way to put octets back, to see whether a line has come, or (before 3.12) to change the
-# transport of a reader. aiosmtpd reaches for the same two attributes.
-
-
-def _unread(reader: asyncio.StreamReader) -> bytearray:
-    buffer: bytearray = reader._buffer  # type: ignore[attr-defined]
-    return buffer
-
-
-def _change_transport(reader: asyncio.StreamReader, transport: asyncio.WriteTransport) -> None:
-    reader._transport = transport  # type: ignore[attr-defined]

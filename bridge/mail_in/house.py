@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge import decide
 from bridge.decide import Client
@@ -12,6 +13,7 @@ from bridge.mail_in.logins import Logins
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import Connections, Memory
 from bridge.mail_in.settings import Settings, Tls
+from bridge.mail_in.talk import Talk
 from bridge.rules import Policy, SenderRule
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class House:
         self.draining = False
         self.greeting = replies.checked(f"220 {settings.hostname} ESMTP")
         self.hello = replies.checked(f"250 {settings.hostname}")
-        self.conversations: dict[asyncio.Task[None], Connection] = {}
+        self.conversations: set[Connection] = set()
+        self._all_over: asyncio.Future[None] | None = None
         self._connections = Connections(settings.max_connections, settings.reserved, settings.max_per_address)
         self._policy = policy
         self._candidates: dict[Client, tuple[SenderRule, ...]] = {}
@@ -57,10 +60,21 @@ class House:
         """A counted connection has ended."""
         self._connections.leave(place)
 
-    def begin(self, connection: "Connection", task: asyncio.Task[None]) -> None:
-        """Keep the conversation until it ends."""
-        self.conversations[task] = connection
-        task.add_done_callback(self.conversations.pop)
+    def begin(self, connection: "Connection", conversation: Coroutine[Any, Any, None]) -> Talk:
+        """The conversation, ready to run, and kept until it ends."""
+        self.conversations.add(connection)
+        return Talk(conversation, self.loop, lambda: self._end(connection))
+
+    def _end(self, connection: "Connection") -> None:
+        self.conversations.discard(connection)
+        if self._all_over is not None and not self.conversations and not self._all_over.done():
+            self._all_over.set_result(None)
+
+    async def all_over(self) -> None:
+        """Wait until no conversation is left."""
+        if self.conversations:
+            self._all_over = self._all_over or self.loop.create_future()
+            await asyncio.shield(self._all_over)
 
     def candidates(self, client: Client) -> tuple[SenderRule, ...]:
         """The sender rules that this client could meet."""

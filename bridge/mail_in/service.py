@@ -1,6 +1,7 @@
 """The SMTP server: its listeners, and how it ends without losing a mail that it is about to answer."""
 
 import asyncio
+import contextlib
 import functools
 from typing import Final
 
@@ -64,23 +65,22 @@ class MailIn:
         if self._house is None:
             return
         self._house.draining = True
-        for conversation in list(self._house.conversations.values()):
+        for conversation in tuple(self._house.conversations):
             conversation.close_idle()
-        if self._house.conversations:
-            await asyncio.wait(list(self._house.conversations), timeout=timeout_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._house.all_over(), timeout_s)
 
     async def stop(self) -> None:
         """Cut what is still connected, and let every commit that was begun end."""
         self._close_servers()
         if self._house is not None:
             self._house.draining = True
-            for conversation in list(self._house.conversations.values()):
+            for conversation in tuple(self._house.conversations):
                 conversation.abort()
             await self._intake.settle()
-            tasks = list(self._house.conversations)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for conversation in tuple(self._house.conversations):
+                conversation.cancel()
+            await self._house.all_over()
             await self._intake.settle()
             self._house.logins.close()
         self._intake.close()
