@@ -4,8 +4,9 @@ Owns the caps on headers. Unknown here: what a field means, and the body behind 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.errors import MailError
 
@@ -18,7 +19,9 @@ MAX_LONG_FIELD = 64 * 1024  # honest To lists are long, and so are some signatur
 _LONG = frozenset({"to", "cc", "subject", "dkim-signature"})
 _READ = frozenset({"from", "message-id"})
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]{1,200})([ \t]*):")
+_WHOLE_FIELD = re.compile(_FIELD.pattern + rb"([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
 _HIDDEN_FROM = re.compile(rb"(?im)^[^\S\n]*from[ \t]*:")
+_BLANK_LINE = re.compile(rb"\r?\n")
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
 
@@ -61,20 +64,28 @@ class Field:
     spaced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Head:
     """The header fields of a mail or part, in order, and the offset at which its body begins."""
 
-    fields: tuple[Field, ...]
-    body_at: int
+    __slots__ = ("_firsts", "body_at", "fields")
+
+    def __init__(self, fields: Sequence[Field], body_at: int) -> None:
+        self.fields: Final = tuple(fields)
+        self.body_at: Final = body_at
+        self._firsts = {field.name: field.value for field in reversed(self.fields)}
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The lower-case names of its fields."""
+        return self._firsts.keys()
 
     def all(self, name: str) -> Sequence[Field]:
         """All fields of that lower-case name."""
-        return [field for field in self.fields if field.name == name]
+        return [field for field in self.fields if field.name == name] if name in self._firsts else ()
 
     def first(self, name: str) -> bytes:
         """The value of the first field of that name, or ``b""``."""
-        return next((field.value for field in self.fields if field.name == name), b"")
+        return self._firsts.get(name, b"")
 
 
 def split(raw: bytes, start: int, end: int, budget: Budget) -> Head:
@@ -82,43 +93,36 @@ def split(raw: bytes, start: int, end: int, budget: Budget) -> Head:
 
     Raises `MailError` over a cap, or when a From field stands behind such a line: readers would differ on it.
     """
-    found: list[_Found] = []
-    position = _past_envelope_line(raw, start, end)
-    while position < end:
-        line_end = _line_end(raw, position, end, budget)
-        first = raw[position]
-        if first in b" \t" and found:
-            found[-1].end = line_end
-        elif match := _FIELD.match(raw, position, line_end):
-            budget.take_field()
-            found.append(_Found(match, line_end))
-        elif raw[position:line_end] in (b"\n", b"\r\n"):
-            position = line_end
-            break
-        else:
-            budget.take_octets(position - line_end)  # given back: this line is text
-            _refuse_hidden_from(raw, position, end, bool(found))
-            break
-        position = line_end
-    return Head(tuple(field for one in found if (field := one.field(raw))), position)
+    found: list[Field] = []
+    position = begin = _past_envelope_line(raw, start, end)
+    # No more is looked at than may be: what goes over that counts as one octet more, and so is refused.
+    while match := _WHOLE_FIELD.match(raw, position, bound := min(end, position + budget.octets + 1)):
+        budget.take_octets(match.end() - position)
+        budget.take_field()
+        position = match.end()
+        if field := _field(match):
+            found.append(field)
+    if bound < end and raw.find(b"\n", position, bound) < 0:
+        budget.take_octets(bound - position)
+    blank = _BLANK_LINE.match(raw, position, end)
+    if blank:
+        budget.take_octets(len(blank[0]))
+        position = blank.end()
+    elif position > begin:
+        _refuse_hidden_from(raw, position, end)
+    return Head(found, position)
 
 
-@dataclass(slots=True)
-class _Found:
-    """A field as it was met: its name's match, and where it ends so far."""
-
-    match: re.Match[bytes]
-    end: int
-
-    def field(self, raw: bytes) -> Field | None:
-        """The field, None for one too long that nobody reads. Raises `MailError` if it had to be read."""
-        name = self.match[1].decode("ascii").lower()
-        if not _fits(name, self.end - self.match.start()):
-            return None
-        value = raw[self.match.end() : self.end].strip()
-        if b"\n" in value:
-            value = _LINE_END.sub(b"", value)
-        return Field(name, value, spaced=bool(self.match[2]))
+def _field(match: re.Match[bytes]) -> Field | None:
+    """The field, None for one too long that nobody reads. Raises `MailError` if it had to be read."""
+    name, spaced, value = match.groups()
+    known_as = name.decode("ascii").lower()
+    if len(match[0]) > MAX_FIELD and not _is_looked_at(known_as, len(match[0])):
+        return None
+    value = value.strip()
+    if b"\n" in value:
+        value = _LINE_END.sub(b"", value)
+    return Field(known_as, value, bool(spaced))
 
 
 def _past_envelope_line(raw: bytes, start: int, end: int) -> int:
@@ -128,30 +132,19 @@ def _past_envelope_line(raw: bytes, start: int, end: int) -> int:
     return start
 
 
-def _line_end(raw: bytes, position: int, end: int, budget: Budget) -> int:
-    """The offset behind this line's end; counts its octets."""
-    found = raw.find(b"\n", position, min(end, position + budget.octets + 1))
-    line_end = end if found < 0 else found + 1
-    budget.take_octets(line_end - position)
-    return line_end
-
-
-def _refuse_hidden_from(raw: bytes, position: int, end: int, after_fields: bool) -> None:
-    if not after_fields:
-        return
+def _refuse_hidden_from(raw: bytes, position: int, end: int) -> None:
     blank = _BLANK.search(raw, position, min(end, position + MAX_OCTETS))
     stop = blank.start() if blank else min(end, position + MAX_OCTETS)
     if _HIDDEN_FROM.search(raw, position, stop):
         raise MailError("the header holds a line that is no field before a From field")
 
 
-def _fits(name: str, size: int) -> bool:
-    """Whether a field of that size is looked at at all. Raises `MailError` for one that we have to read."""
+def _is_looked_at(name: str, size: int) -> bool:
+    """Whether a field longer than 8 KiB is. Raises `MailError` for one that we have to read."""
     if name in _LONG:
         if size > MAX_LONG_FIELD:
             raise MailError(f"the {name} field is over 64 KiB")
-    elif size > MAX_FIELD:
-        if name in _READ or name.startswith("content-"):
-            raise MailError("a From, Message-ID or Content field is over 8 KiB")
-        return False
-    return True
+        return True
+    if name in _READ or name.startswith("content-"):
+        raise MailError("a From, Message-ID or Content field is over 8 KiB")
+    return False

@@ -9,13 +9,12 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bridge.sms_text.segments import GSM
+from bridge.sms_text.segments import GSM, in_gsm
 
 # Dropped always: controls (but the line end), marks of direction (they can hide what a text says), lone
 # surrogates,
 # noncharacters, the mark of a missing object.
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_NOT_PRINTED = re.compile(r"[^\n\x20-\x7e]")
 _NEVER = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffc"
     "\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U000e0001]"
@@ -62,7 +61,7 @@ class Folded:
 
 def clean(text: str) -> str:
     """``text`` in NFC with line ends as ``\\n``, tabs as blanks, and without what never belongs in an SMS."""
-    if not _NOT_PRINTED.search(text):
+    if text.isascii() and text.replace("\n", "").isprintable():  # nothing to clean, as in most texts
         return text
     text = _LINE_ENDS.sub("\n", text).replace("\t", " ")
     return _composed(_NEVER.sub("", text))
@@ -90,7 +89,7 @@ def fold(text: str, how: str) -> Folded:
     """A clean text folded ``none``, ``typographic`` (quotes, dashes, blanks) or ``ascii`` (all that GSM-7
     lacks).
     """
-    if how == "none" or _in_gsm(text):
+    if how == "none" or in_gsm(text):
         return Folded(text, 0, 0)
     text, first = _replace(_JOINERS.sub("", text), _TYPOGRAPHIC)
     if how == "typographic":
@@ -131,11 +130,7 @@ def _plain_form(character: str) -> str:
         return _ASCII[character]
     stripped = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
     stripped = "".join(_TYPOGRAPHIC.get(c, _ASCII.get(c, c)) for c in stripped)
-    if stripped.strip() and _in_gsm(stripped):
+    if stripped.strip() and in_gsm(stripped):
         return stripped
     category = unicodedata.category(character)
     return character if category[0] in "LNMP" else ""
-
-
-def _in_gsm(text: str) -> bool:
-    return GSM.issuperset(text)

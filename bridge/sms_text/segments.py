@@ -23,6 +23,9 @@ _SIZES: dict[Encoding, tuple[int, int]] = {"gsm7": (160, 153), "ucs2": (70, 67)}
 _NOT_GSM = re.compile("[^" + re.escape("".join(sorted(GSM))) + "]")
 _CLINGS = re.compile("[\u0300-\u036f\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 _EXTENDED = re.compile("[" + re.escape("".join(sorted(GSM_EXTENDED))) + "]")
+# Most texts are ASCII; patterns and sets take ten times as long to go through one.
+_ASCII_IN_GSM = "".join(filter(str.isascii, GSM)).encode()
+_ASCII_ESCAPED = "".join(filter(str.isascii, GSM_EXTENDED)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,14 @@ class Count:
 
 def encoding_of(text: str) -> Encoding:
     """``gsm7`` when every character is in the default alphabet or its extension, else ``ucs2``."""
-    return "ucs2" if _NOT_GSM.search(text) else "gsm7"
+    return "gsm7" if in_gsm(text) else "ucs2"
+
+
+def in_gsm(text: str) -> bool:
+    """Whether GSM-7 has every character of ``text``."""
+    if text.isascii():
+        return not text.encode("ascii").translate(None, _ASCII_IN_GSM)
+    return GSM.issuperset(text)
 
 
 def costly_in(text: str) -> Iterator[int]:
@@ -80,12 +90,13 @@ def cut_to(text: str, limit: int) -> str:
     """
     if count(text).segments <= limit:
         return text
+    unfit = None if in_gsm(text) else _NOT_GSM.search(text)
+    if unfit is None:
+        return _shortened(text, "...", limit, "gsm7")
     # Cutting may drop the very character that forces UCS-2, so the longer GSM-7 beginning is tried first.
-    kept = _NOT_GSM.search(text)
-    beginning = text[: kept.start()] if kept else text
-    in_gsm = _shortened(beginning, "...", limit, "gsm7")
-    in_ucs = _shortened(text, "…", limit, "ucs2") if kept else ""
-    return in_gsm if len(in_gsm) >= len(in_ucs) and len(in_gsm) > 3 else in_ucs or in_gsm
+    in_septets = _shortened(text[: unfit.start()], "...", limit, "gsm7")
+    in_units = _shortened(text, "…", limit, "ucs2")
+    return in_septets if len(in_septets) >= len(in_units) and len(in_septets) > 3 else in_units
 
 
 def _shortened(text: str, ellipsis: str, limit: int, encoding: Encoding) -> str:
@@ -122,7 +133,9 @@ def _at_word(shorter: str, text: str) -> str:
 def _units(text: str, encoding: Encoding) -> int:
     """Septets or UTF-16 units of a whole text."""
     if encoding == "gsm7":
-        return len(text) + len(_EXTENDED.findall(text))
+        if text.isascii():
+            return 2 * len(text) - len(text.encode("ascii").translate(None, _ASCII_ESCAPED))
+        return len(text) + sum(map(text.count, GSM_EXTENDED))
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
