@@ -80,6 +80,10 @@ class Connection(SMTP):
     async def command(self, line: bytes | None) -> None:
         """Do one command line; None stands for one that was too long."""
 
+    @abc.abstractmethod
+    def ends_at(self) -> float:
+        """The loop's time at which a client that we wait for is sent away, whatever it says."""
+
     # Begin and end
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -233,16 +237,21 @@ class Connection(SMTP):
         Answers go out first, unless the next line is already here (RFC 2920). Raises `EOFError` when the
         client has left.
         """
-        unread, too_long = self._unread, False
-        if b"\n" not in unread or len(self._out) > _MOST_UNSENT:
+        unread = self._unread
+        end = unread.find(b"\n") + 1
+        if not end or len(self._out) > _MOST_UNSENT:
             await self.flush()
-        while (end := unread.find(b"\n") + 1) == 0:
+        too_long = False
+        if not end:
+            self.wait_at_most(self.house.settings.timeouts.idle_ms, and_until=self.ends_at())
+        while not end:
             if len(unread) > most:
                 unread.clear()
                 too_long = True
             self._waiting = True
             await self._news()
             self._waiting = False
+            end = unread.find(b"\n") + 1
         line = bytes(unread[:end])
         del unread[:end]
         return None if too_long or end > most else line.rstrip(b"\r\n")

@@ -46,12 +46,10 @@ class Conversation(Connection):
         self._login_tries = 0
         self._unacknowledged: str | None = None
 
-    async def line(self, most: int = MAX_LONGEST) -> bytes | None:
-        """As `Connection.line`; a client is waited for until its session ends, a little longer within a mail."""
-        timeouts = self.house.settings.timeouts
-        grace = timeouts.idle_ms / 1000 if self._mail is not None else 0
-        self.wait_at_most(timeouts.idle_ms, and_until=self.session_ends + grace)
-        return await super().line(most)
+    def ends_at(self) -> float:
+        """The end of the session; within a mail a little longer."""
+        grace_s = self.house.settings.timeouts.idle_ms / 1000 if self._mail is not None else 0
+        return self.session_ends + grace_s
 
     async def command(self, line: bytes | None) -> None:
         """Do one command. A fault of ours is a constant 451, whatever it was, and never a 5xx."""
