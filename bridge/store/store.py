@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, TypeVar
 
 from bridge.decide.values import Accept
+from bridge.errors import StoreError
 from bridge.event import Event
 from bridge.report.values import OutboxMail, OutboxState
 from bridge.retry import Account, Answer
@@ -53,6 +54,7 @@ T = TypeVar("T")
 PartLock = Callable[[str], AbstractContextManager[None]]
 
 CHECK_EVERY_S: Final = 1.0  # a health check asked for more often is answered by the last one
+PUT_OFF_S: Final = 5.0  # so long after a mail could not be stored the database does not count as writable
 COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
 
 
@@ -76,6 +78,7 @@ class Store:
         self._terms = Terms(settings, timing)
         self._turns = Turns()
         self._checked_at = -CHECK_EVERY_S
+        self._put_off: tuple[float, StoreError] | None = None
         self._counted: tuple[float, Counts] | None = None
 
     async def close(self) -> None:
@@ -101,7 +104,12 @@ class Store:
             yield
 
     async def check(self) -> None:
-        """Return if the database can be written to; else raise StoreError."""
+        """Return if the database can be written to; else raise StoreError.
+
+        On a full disk the small row of the check may still fit where a mail does not: one that was put off counts.
+        """
+        if self._put_off is not None and time.monotonic() - self._put_off[0] < PUT_OFF_S:
+            raise StoreError(str(self._put_off[1]))
         if time.monotonic() - self._checked_at < CHECK_EVERY_S:
             return
         await self._write(lambda tx: tx.run("touch", now=tx.now))
@@ -115,7 +123,11 @@ class Store:
 
     async def accept(self, taken: Accept) -> Accepted:
         """Store a mail and its SMS. When this returns, they are safe: this is what a 250 promises."""
-        return await self._write(lambda tx: accepting.accept(tx, self._terms, taken))
+        try:
+            return await self._write(lambda tx: accepting.accept(tx, self._terms, taken))
+        except StoreError as error:
+            self._put_off = time.monotonic(), error
+            raise
 
     async def acknowledge(self, mail_id: str) -> None:
         """Note that the client of a mail without Message-ID has heard our 250."""
