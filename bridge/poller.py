@@ -131,6 +131,7 @@ class Poller:
             await self._credit_hold(sms)
         fresh = event is not None and (event.news is not News.PENDING or not sms.rank)
         if event is not None and fresh and await self._store.record_event(event) == "applied":
+            log.info("a poll told news", extra={"sms": sms.message_id, "result": event.result})
             return
         await self._store.polled(sms.id, polled.input)
 

@@ -147,6 +147,9 @@ class Reporter:
         mail = work.mail
         if mail.kind is MailKind.POSTMASTER:
             raise RenderError("the mail to hand on is not stored")
+        if mail.kind is MailKind.ALARM:
+            about = "; ".join(f"{name}: {value}" for name, value in mail.facts)
+            log.warning("an alarm for the admin", extra={"about": about})
         rendered, raw = await asyncio.to_thread(self._rendered, work, self._clock())
         await self._stored(mail, lambda: self._store.rendered(mail.id, raw, rendered.subject))
         for fault in rendered.faults:

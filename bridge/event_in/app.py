@@ -114,6 +114,8 @@ class Hook:
             if not all(caller.proven(fields, request.headers, self._settings.pairs) for fields in given):
                 raise _Answer(401, "not allowed")
             ours = [fields for fields in given if is_ours(fields)]
+            if len(ours) < len(given):
+                log.info("news of another kind than SMS came", extra={"count": len(given) - len(ours)})
             return tuple(from_fields(fields, "webhook", self._zone) for fields in ours)
         except EventError as error:
             raise _Answer(400, str(error)) from error

@@ -294,7 +294,7 @@ class Conversation(Connection):
         self.give_back(rest)
 
     def _refuse(self, collector: Collector, refusal: Reply) -> None:
-        extra = {"client": self.client.address, "answer": refusal[:9].decode(), "size": collector.size}
+        extra = {"client": self.client.address, "answer": refusal.decode().strip(), "size": collector.size}
         _LOG.info("mail refused", extra=extra)
         self.say(refusal)
         if refusal is replies.BARE_LINE_ENDS:

@@ -68,9 +68,7 @@ class Intake:
             self._policy, transaction.client, transaction.candidates, address, transaction.targets
         )
         if isinstance(found, Refuse):
-            _LOG.info(
-                "recipient refused", extra=_who(transaction) | {"code": found.code, "status": found.status}
-            )
+            _log_refused("recipient refused", transaction, found)
             return replies.refusal(found)
         if isinstance(found, Special) and found.kind != "postmaster":
             try:
@@ -100,9 +98,7 @@ class Intake:
         else:
             decision = self._decided(transaction, collector)
         if isinstance(decision, Refuse):
-            _LOG.info(
-                "mail refused", extra=_who(transaction) | {"code": decision.code, "status": decision.status}
-            )
+            _log_refused("mail refused", transaction, decision)
             return Outcome(replies.refusal(decision))
         taken = await self._committed(self._store.accept(decision))  # the commit that 250 stands for
         _log_taken(taken.mail_id, transaction, decision, len(taken.queued), taken.duplicates, began)
@@ -207,6 +203,11 @@ def _text_of(body: Body) -> str:
 
 def _who(transaction: Transaction) -> dict[str, Any]:
     return {"client": transaction.client.address, "user": transaction.client.user or ""}
+
+
+def _log_refused(what: str, transaction: Transaction, refusal: Refuse) -> None:
+    """Its text is the answer that the client got: made of constants and checked values, never of the mail's text."""
+    _LOG.info(what, extra=_who(transaction) | {"answer": str(refusal)})
 
 
 def _log_taken(

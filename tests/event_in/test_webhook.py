@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import logging
 import sqlite3
 import sys
 import time
@@ -87,11 +88,13 @@ async def test_news_of_nothing_of_ours_is_answered_200(calling: Calling, sms: Sm
     assert await post(calling(), set_a(sms, MessageID="SOMEBODYELSES", JobNumber="")) == 200
 
 
-async def test_news_of_another_kind_of_message_is_answered_200_and_not_kept(
-    calling: Calling, store: Store, sms: Sms
+async def test_news_of_another_kind_of_message_is_answered_200_logged_and_not_kept(
+    calling: Calling, store: Store, sms: Sms, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "bridge.event_in")
     assert await post(calling(), set_a(sms, Type="Fax")) == 200
     assert await events_of(store, sms) == 0
+    assert "news of another kind than SMS came" in caplog.text
 
 
 async def test_what_is_kept_holds_no_credentials(calling: Calling, store: Store, sms: Sms) -> None:

@@ -490,6 +490,17 @@ async def test_one_line_is_logged_for_a_mail_with_its_id_and_no_number_or_text(
     assert "421000001" not in text
 
 
+async def test_a_refusal_is_logged_with_the_answer_that_the_client_got(
+    start: Starter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bridge.mail_in")
+    server = await start()
+    answer = await send(server.port, MAIL.partition(b"Power")[0])
+    assert answer.startswith("550 5.6.0")
+    (record,) = [record for record in caplog.records if record.message == "mail refused"]
+    assert vars(record)["answer"] == answer
+
+
 async def test_a_client_that_never_sends_crlf_dot_crlf_is_named_in_the_log(
     start: Starter, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -104,7 +104,9 @@ async def test_a_refusal_for_now_waits_longer_each_time_and_the_same_octets_go_o
     assert sink.mails[0][2] == made.raw
 
 
-async def test_a_refusal_for_good_is_dead_and_the_admin_is_told_once(box: Outbox) -> None:
+async def test_a_refusal_for_good_is_dead_and_the_admin_is_told_once(
+    box: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
     await box.delivered()
     await box.delivered("+61421000002")
     async with serving() as sink:
@@ -116,6 +118,8 @@ async def test_a_refusal_for_good_is_dead_and_the_admin_is_told_once(box: Outbox
     assert [mail.kind for mail in mails] == [DELIVERED, DELIVERED, ALARM]
     assert {mail.state for mail in mails} == {DEAD}
     assert mails[0].error == "550 5.1.1 no such user"
+    (told,) = [vars(one) for one in caplog.records if one.message == "an alarm for the admin"]
+    assert told["about"].startswith("alarm: mail-dead; kind: delivered; to: alex@clinic.example; why: 550")
     assert dict(mails[2].facts) == {
         "alarm": "mail-dead",
         "kind": "delivered",
