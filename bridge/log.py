@@ -15,9 +15,10 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _MAX_VALUE: Final = 2_000  # characters; a line stays readable and a hostile value cannot fill the disk
 
 # Seven digits and more, with or without a plus and the usual separators, standing alone: a phone number.
-# Our ids hold letters, our times and sizes have at most six digits in a row or are written as numbers.
+# Our ids hold letters, our times and sizes have at most six digits in a row or are written as numbers. After a
+# colon only digits in one row count: "tel:0421000001", and not the end of a time and the date behind it.
 _SHORTEST_NUMBER: Final = 7
-_NUMBER: Final = re.compile(r"(?<![\w.:-])\+?\d(?:[ ().-]?\d){6,16}(?![\w-])")
+_NUMBER: Final = re.compile(r"(?:(?<![\w.:-])\+?\d(?:[ ().-]?\d){6,16}|(?<=:)\+?\d{7,17})(?![\w-])")
 
 # What would end the line, steer the terminal that shows it, or turn its direction: a name or a reason from
 # outside must not look like a line of ours.

@@ -65,7 +65,9 @@ def test_libraries_that_tell_secrets_stay_silent(monkeypatch: pytest.MonkeyPatch
     assert out.getvalue() == ""
 
 
-@given(st.from_regex(r"\A\+?[1-9][0-9]{8,14}\Z"), st.sampled_from(["", "to ", "<", "(", '"']))
+@given(
+    st.from_regex(r"\A\+?[1-9][0-9]{8,14}\Z"), st.sampled_from(["", "to ", "<", "(", '"', "tel:", "number:"])
+)
 def test_no_phone_number_survives_in_any_surrounding(number: str, before: str) -> None:
     assert number not in log.mask_text(f"{before}{number} said")
 
