@@ -37,7 +37,7 @@ class MailView:
 def read(raw: bytes) -> MailView:
     """Return the parts of a mail that we made ourselves."""
     mail = email.message_from_bytes(raw)
-    headers = tuple((name, _decoded(str(mail[name]))) for name in _SHOWN if mail[name])
+    headers = tuple((name, _shown(name, str(mail[name]))) for name in _SHOWN if mail[name])
     text, html, pictures = "", "", {}
     for part in mail.walk():
         kind = part.get_content_type()
@@ -56,6 +56,14 @@ def read(raw: bytes) -> MailView:
 def as_it_came(raw: bytes) -> MailView:
     """Return the beginning of a mail that is not ours, as text."""
     return MailView((), raw[:_AS_IT_CAME].decode("utf-8", "replace").replace("\r\n", "\n"), "")
+
+
+def _shown(name: str, field: str) -> str:
+    """A field as a person reads it: of a signature who signed, with which key; the rest is in the mail's file."""
+    if name != "DKIM-Signature":
+        return _decoded(field)
+    tags = (tag.strip() for tag in field.split(";"))
+    return "; ".join(tag for tag in tags if tag.startswith(("d=", "s=", "a=")))
 
 
 def _decoded(field: str) -> str:

@@ -48,8 +48,8 @@ _HAPPENED: Final[Mapping[Kind, str]] = {
     Kind.NO_ANSWER: "asked: no answer",
     Kind.NO_POLL: "the vendor cannot be asked: this account has no auth_token",
     Kind.EXPIRE: "too old to be sent",
-    Kind.RELEASE: "released by an operator",
-    Kind.CANCEL: "cancelled by an operator",
+    Kind.RELEASE: "an operator asked to send it",
+    Kind.CANCEL: "an operator asked to cancel it",
 }
 _STALE: Final = " (stale)"
 

@@ -220,6 +220,16 @@ async def test_a_mail_that_cannot_be_handed_over_says_why_and_when_again(desk: D
     assert "550 never" in (await desk.get(f"/mails/{work.mail.id}")).text
 
 
+async def test_of_a_signature_is_shown_who_signed_with_which_key(desk: Desk) -> None:
+    await desk.store.note_alarm("k", [("alarm", "credit-hold")])
+    signature = "v=1; a=rsa-sha256; d=clinic.example;\r\n s=bridge; bh=AAAA; b=BBBB\r\n CCCC"
+    raw = f"DKIM-Signature: {signature}\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\ny".encode()
+    await desk.store.rendered(1, raw, "x")
+    page = (await desk.get("/mails/1")).text
+    assert "a=rsa-sha256; d=clinic.example; s=bridge</dd>" in page
+    assert "BBBB" not in page
+
+
 async def test_a_strangers_mail_to_postmaster_is_shown_as_plain_text_and_never_taken_apart(
     tmp_path: Path,
 ) -> None:
