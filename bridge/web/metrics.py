@@ -26,8 +26,10 @@ def exposition(
         )
         waiting.set(counts.oldest_queued_at / 1000)
     mails = Gauge("smsbridge_outbox_mails", "Mails of ours, by state", ["state"], registry=registry)
-    for kept, number in counts.outbox_by_state.items():
-        mails.labels(kept).set(number)
+    for stands, number in counts.outbox_by_state.items():
+        mails.labels(stands).set(number)
+    kept = Gauge("smsbridge_events_kept", "Events of the vendor that match no SMS yet", registry=registry)
+    kept.set(counts.events_kept)
     stopped = Gauge(
         "smsbridge_account_stopped",
         "1 while sending with this account of the vendor stands still",

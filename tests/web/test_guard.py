@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
 
+from bridge.event import Event, News
 from bridge.retry import Answer
 from bridge.sms import Input, Kind, State
 from bridge.store import Node, SmsFilter
@@ -163,6 +164,9 @@ async def test_metrics_are_what_prometheus_reads_and_true_to_the_store(desk: Des
     await desk.delivered(sms)
     await desk.mailed(["one", "two"])
     await desk.made_mails()
+    await desk.store.record_event(
+        Event(source="webhook", type="status", message_id="NOTOURS", phone="", raw="{}", news=News.DELIVERED)
+    )
     (first,) = await desk.store.claim("node", 1)
     refused = Input(Kind.REFUSED_ACCOUNT, first.attempts, "HTTP 401")
     await desk.store.finish(first.id, refused, Answer.ACCOUNT)
@@ -183,4 +187,5 @@ async def test_metrics_are_what_prometheus_reads_and_true_to_the_store(desk: Des
     assert (found["smsbridge_nodes", "alive"], found["smsbridge_nodes", "gone"]) == (1, 0)
     assert 0 <= found["smsbridge_node_silent_seconds", "one"] < 60
     assert found["smsbridge_lease_held", "one", "send"] == 1
+    assert found["smsbridge_events_kept",] == 1
     assert found["process_resident_memory_bytes",] > 10_000_000
