@@ -1,6 +1,7 @@
 """``smsbridge serve`` and ``smsbridge simulator``."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from bridge.cli.setting import configured
 
@@ -14,7 +15,8 @@ def serve(options: Namespace) -> int:
 
     config = configured(options)
     log.set_up(config.log.level, config.log.format)
-    uvloop.run(run_service(config, options.only, file=options.config or ""))
+    named = str(Path(options.config).resolve()) if options.config else ""
+    uvloop.run(run_service(config, options.only, file=named))
     return 0
 
 

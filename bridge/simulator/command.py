@@ -163,31 +163,26 @@ def _timezone(name: str, parser: argparse.ArgumentParser) -> str:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise ValueError
-    return port
+    return int(_within(text, 0, 65_535, "a port is 0 (any free one) to 65535"))
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    return int(_within(text, 1, 1_000_000_000, "a whole number from 1 up"))
 
 
 def _seconds(text: str) -> int:
-    seconds = float(text)
-    if not 0 <= seconds <= 86_400:
-        raise ValueError
-    return int(seconds * 1000)
+    return int(_within(text, 0, 86_400, "seconds, 0 to 86400", whole=False) * 1000)
 
 
 def _money(text: str) -> int:
+    return int(_within(text, 0, 1_000, "an amount, 0 to 1000", whole=False) * 10_000)
+
+
+def _within(text: str, least: int, most: int, words: str, *, whole: bool = True) -> Decimal:
     try:
-        price = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError from error
-    if not 0 <= price <= 1_000:
-        raise ValueError
-    return int(price * 10_000)
+        number = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(words) from None
+    if not number.is_finite() or not least <= number <= most or (whole and number % 1):
+        raise argparse.ArgumentTypeError(words)
+    return number
