@@ -54,7 +54,7 @@ T = TypeVar("T")
 PartLock = Callable[[str], AbstractContextManager[None]]
 
 CHECK_EVERY_S: Final = 1.0  # a health check asked for more often is answered by the last one
-PUT_OFF_S: Final = 5.0  # so long after a mail could not be stored the database does not count as writable
+PUT_OFF_S: Final = 5.0  # so long after a mail could not be stored we are not ready, unless another was
 COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
 
 
@@ -124,10 +124,12 @@ class Store:
     async def accept(self, taken: Accept) -> Accepted:
         """Store a mail and its SMS. When this returns, they are safe: this is what a 250 promises."""
         try:
-            return await self._write(lambda tx: accepting.accept(tx, self._terms, taken))
+            accepted = await self._write(lambda tx: accepting.accept(tx, self._terms, taken))
         except StoreError as error:
             self._put_off = time.monotonic(), error
             raise
+        self._put_off = None
+        return accepted
 
     async def acknowledge(self, mail_id: str) -> None:
         """Note that the client of a mail without Message-ID has heard our 250."""

@@ -101,8 +101,8 @@ async def test_another_process_that_holds_the_lock_fails_us_until_it_lets_go(
         with pytest.raises(StoreError):
             await store.check()
         other.execute("ROLLBACK")
-    await store.check()
     assert await takes_mail(store, "meanwhile")
+    await store.check()
 
 
 async def test_a_file_that_is_gone_fails_us_and_is_used_again_when_it_is_back(
