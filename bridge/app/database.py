@@ -9,7 +9,7 @@ async def open_store_of(config: Config) -> Store:
     """Open the configured database, upgraded to this version. Raises `StoreError`."""
     vendor, policy = config.vendor, config.policy
     return await open_store(
-        config.database_path,
+        config.database.whole(),
         timing=Timing(
             settle_ms=vendor.settle_ms,
             status_after_ms=vendor.status_after_ms,

@@ -34,8 +34,8 @@ def schema(options: Namespace) -> int:
 
 def migrate(options: Namespace) -> int:
     """Bring the database up to this version."""
-    path = configured(options).database_path
-    before, after = migrate_store(Path(path))
+    database = configured(options).database
+    before, after = migrate_store(database.whole())
     did = "made new" if not before else "up to date already" if before == after else f"was {before}"
-    print(f"{clean(path)}: schema {after}, {did}")
+    print(f"{clean(database.address)}: schema {after}, {did}")
     return 0

@@ -10,7 +10,7 @@ from typing import Final
 from bridge.app.database import open_store_of
 from bridge.config import Config, load
 from bridge.errors import ConfigError, StoreError
-from bridge.store import Store
+from bridge.store import Store, is_there
 
 _PLACES: Final = ("config/bridge.yaml", "/etc/smsbridge/bridge.yaml")
 
@@ -39,14 +39,11 @@ async def opened(config: Config) -> AsyncIterator[Store]:
 
     Raises `StoreError` when there is none yet: it should be made by, and belong to, the user of the service.
     """
-    _must_be_there(Path(config.database_path))
+    if not is_there(config.database.whole()):
+        where = config.database.address
+        raise StoreError(f"there is no database at {where} yet: the service makes it at its first start")
     store = await open_store_of(config)
     try:
         yield store
     finally:
         await store.close()
-
-
-def _must_be_there(database: Path) -> None:
-    if not database.exists():
-        raise StoreError(f"there is no database at {database} yet: the service makes it at its first start")

@@ -12,6 +12,7 @@ from bridge.config.rule_model import SenderModel, TextModel
 from bridge.config.settings import (
     Account,
     Config,
+    Database,
     Desk,
     Dkim,
     Endpoint,
@@ -41,7 +42,7 @@ def config_of(file: FileModel) -> Config:
         timezone=file.timezone,
         admin=file.admin,
         inbound_to=file.inbound_to or file.admin,
-        database_path=file.database,
+        database=Database(file.database, file.database_password),
         smtp=_smtp(file.smtp),
         http=_http(file),
         desk=Desk(Endpoint(file.desk.listen.address, file.desk.listen.port)),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bridge import phone
 from bridge.config import files
+from bridge.config.database import PASSWORD
 from bridge.config.model import VendorModel
 from bridge.config.parts import Parts
 from bridge.config.problem import Finding, KeyPath
@@ -20,7 +21,7 @@ def check_all(parts: Parts) -> Iterator[Finding]:
     """Every finding about how the parts fit together."""
     for check in (
         _tls, _listeners, _connections, _web_addresses, _accounts, _prefixes, _aliases, _own_addresses,
-        _smarthost, _signing,
+        _smarthost, _signing, _database,
     ):  # fmt: skip
         yield from check(parts)
 
@@ -192,6 +193,16 @@ def _signing(parts: Parts) -> Iterator[Finding]:
         if brand.sender and not _within(_domain(brand.sender), domain):
             text = f"is not within the DKIM domain {domain}: signed in vain"
             yield Finding(("brands", name, "from"), text, "warning")
+
+
+def _database(parts: Parts) -> Iterator[Finding]:
+    asks = bool(parts.database and PASSWORD in parts.database)
+    if asks and not parts.database_password:
+        yield Finding(("database",), "has a place for a password: give database_password too")
+    if parts.database_password and not asks:
+        yield Finding(
+            ("database_password",), "is used by nothing: write {password} into the address in database"
+        )
 
 
 def _within(domain: str, parent: str) -> bool:

@@ -24,6 +24,7 @@ from pydantic import WithJsonSchema as Schema
 
 from bridge import phone, sms_text
 from bridge.config import files, scalars, secrets
+from bridge.config.database import database_address
 from bridge.config.files import Surroundings
 from bridge.rules import Network as IpNetwork
 
@@ -240,7 +241,9 @@ ListenAddress = Annotated[str, *reads(scalars.ip_address, {"type": "string", "ex
 BaseUrl = Annotated[str, *reads(scalars.base_url, _URL)]
 Origin = Annotated[str, *reads(scalars.origin, _URL)]
 Smarthost = Annotated[scalars.SmarthostUrl, *reads(scalars.smarthost, _URL)]
-SqlitePath = Annotated[str, *reads(scalars.sqlite_path, {"type": "string", "pattern": "^sqlite://"})]
+DatabaseAddress = Annotated[
+    str, *reads(database_address, {"type": "string", "pattern": "^(sqlite|postgres(ql)?)://"})
+]
 TimeZone = Annotated[ZoneInfo, *reads(scalars.time_zone, {"type": "string"})]
 Region = Annotated[str, *reads(_region, {"type": "string", "pattern": "^[A-Z]{2}$"})]
 UserName = Annotated[str, *reads(_user, _TEXT)]

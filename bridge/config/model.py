@@ -14,6 +14,7 @@ from bridge.config.fields import (
     AccountName,
     AliasName,
     BaseUrl,
+    DatabaseAddress,
     DkimKey,
     Duration,
     ExistingPath,
@@ -38,7 +39,6 @@ from bridge.config.fields import (
     Section,
     Size,
     Smarthost,
-    SqlitePath,
     Text,
     TimeZone,
     between,
@@ -258,7 +258,11 @@ class FileModel(Section):
     region: Region = setting(..., "the country whose national numbers are read", example="AU")
     timezone: TimeZone = setting("UTC", "the zone of times in mails", example="Australia/Sydney")
     admin: MailAddress = setting(..., "hears alarms and mail for postmaster@", example="admin@example.com")
-    database: SqlitePath = setting("sqlite:///var/lib/smsbridge/bridge.db", "sqlite:// and an absolute path")
+    database: DatabaseAddress = setting(
+        "sqlite:///var/lib/smsbridge/bridge.db",
+        "sqlite:// and an absolute path, or postgresql://user:{password}@host/name",
+    )
+    database_password: Secret | None = setting(None, "what stands for {password} in `database`")
     smtp: SmtpModel = setting(..., "how mail comes in", example={"listen": []})
     http: HttpModel = setting(..., "what the vendor reaches", example={"url": "https://sms.example.com"})
     desk: DeskModel = setting({}, "what people reach")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from bridge.config.files import Surroundings
 from bridge.config.model import (
@@ -50,6 +50,8 @@ _STAND_INS: Mapping[str, Any] = {
     "networks": ["127.0.0.1"],
     "smarthost": "smtp://stand-in:{password}@127.0.0.1",
     "password": "stand-in",
+    "database": "postgresql://stand-in:{password}@127.0.0.1/stand-in",
+    "database_password": "stand-in",
     "name": "stand-in",
 }
 
@@ -80,6 +82,8 @@ class Parts:
     number_types: list[str] | None = None
     aliases: Mapping[str, list[str]] = field(default_factory=dict)
     outbox: OutboxModel | None = None
+    database: str | None = None
+    database_password: SecretStr | None = None
 
 
 def parts_of(data: Mapping[str, Any], wrong: Iterable[KeyPath], surroundings: Surroundings) -> Parts:

@@ -202,19 +202,6 @@ def smarthost(value: object) -> SmarthostUrl:
     return SmarthostUrl(parts.hostname or "", port, "implicit" if implicit else "starttls", user)
 
 
-def sqlite_path(value: object) -> str:
-    """The absolute path in ``sqlite:///var/lib/smsbridge/bridge.db``."""
-    written = text(value)
-    if re.match(r"postgres(?:ql)?(?:\+\w+)?:", written):
-        raise ValueError("PostgreSQL is not in this version: write sqlite:// and an absolute path")
-    path = written.removeprefix("sqlite://")
-    if path == written or not path.startswith("/") or path.endswith("/") or not path.isprintable():
-        raise ValueError(
-            "is no database: write sqlite:// and an absolute path, sqlite:///var/lib/smsbridge/bridge.db"
-        )
-    return "/" + path.lstrip("/")
-
-
 def time_zone(value: object) -> ZoneInfo:
     """A time zone by its name in the IANA database."""
     written = text(value)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from bridge.config.database import PASSWORD
 from bridge.rules import Brand, Mode, Network, Policy
 
 Tls = Literal["none", "starttls", "implicit"]
@@ -144,6 +146,20 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """Where the store is: the path of an SQLite file, or a PostgreSQL URL in which ``{password}`` may stand for
+    the password. ``address`` may be shown to anybody, `whole` to nobody."""
+
+    address: str
+    password: SecretStr | None = None
+
+    def whole(self) -> str:
+        """Return what the store opens."""
+        password = self.password.get_secret_value() if self.password else ""
+        return self.address.replace(PASSWORD, quote(password, safe=""), 1) if password else self.address
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that the operator has said. ``brands`` always has ``default``."""
 
@@ -152,7 +168,7 @@ class Config:
     timezone: ZoneInfo
     admin: str
     inbound_to: str
-    database_path: str
+    database: Database
     smtp: Smtp
     http: Http
     desk: Desk

@@ -1,6 +1,6 @@
 """The database of the bridge: every verb one transaction. Step "queue" of the flow."""
 
-from bridge.store.opening import is_postgresql, migrate, open_store
+from bridge.store.opening import is_postgresql, is_there, look_at_server, migrate, open_store
 from bridge.store.store import Store
 from bridge.store.values import (
     Accepted,
@@ -40,6 +40,8 @@ __all__ = [
     "StoreSettings",
     "StoredEvent",
     "is_postgresql",
+    "is_there",
+    "look_at_server",
     "migrate",
     "open_store",
 ]

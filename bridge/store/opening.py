@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.sms import Timing
 from bridge.store import sqlite_file
@@ -15,6 +15,9 @@ from bridge.store.threads import ThreadedDatabase
 from bridge.store.values import StoreSettings
 from bridge.store.waiting import Hints
 
+if TYPE_CHECKING:
+    from bridge.store.postgresql_schema import Server
+
 _USUAL: Final = Timing()
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
 
@@ -22,6 +25,20 @@ _POSTGRESQL: Final = ("postgresql://", "postgres://")
 def is_postgresql(database: str | Path) -> bool:
     """Return whether ``database`` is the address of a PostgreSQL database; else it is the path of a file."""
     return str(database).startswith(_POSTGRESQL)
+
+
+def is_there(database: str | Path) -> bool:
+    """Return whether the database has been made. Raises StoreError when a server cannot be asked."""
+    if is_postgresql(database):
+        return look_at_server(str(database)).schema > 0
+    return Path(database).exists()
+
+
+def look_at_server(url: str) -> "Server":
+    """Return what is known of the PostgreSQL server at ``url``; nothing is changed. Raises StoreError."""
+    from bridge.store import postgresql_schema
+
+    return postgresql_schema.look(url)
 
 
 def migrate(database: str | Path) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The schema of a PostgreSQL database: made and upgraded under a lock, so that nodes may start at once."""
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 import psycopg
@@ -23,6 +24,10 @@ _DIALECT: Final = (
     (r"\bWITHOUT ROWID\b", ""),
 )
 
+# Off, a crash of its machine loses what was committed, or all. The third that matters, synchronous_commit, is ours
+# to set for each connection.
+_SAFE: Final = ("fsync", "full_page_writes")
+
 Connection = psycopg.Connection[Row]
 
 
@@ -37,6 +42,31 @@ def migrate(url: str) -> tuple[int, int]:
             return _migrate(connection)
     except psycopg.Error as error:
         raise StoreError(f"cannot bring the database up to date: {translated(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a server and its database are. ``schema`` is 0 before the first start; ``risks`` are settings by which
+    it may lose what it has promised, as they are written in its configuration."""
+
+    version: str
+    schema: int
+    risks: tuple[str, ...]
+
+
+def look(url: str) -> Server:
+    """Return what is known of the server. Raises StoreError when it cannot be reached or is of no use to us."""
+    connection = connect(url)
+    try:
+        _check_server(connection)
+        version = _version(connection)
+        _check_ours(connection, version)
+        risks = [f"{name} = off" for name in _SAFE if _value(connection, f"SHOW {name}") != "on"]
+        return Server(str(_value(connection, "SHOW server_version")), version, tuple(risks))
+    except psycopg.Error as error:
+        raise StoreError(f"cannot look into the database: {translated(error)}") from error
+    finally:
+        connection.close()
 
 
 def check_schema(connection: Connection) -> None:

@@ -92,7 +92,9 @@ def test_the_commented_file_loads_as_it_is_and_says_the_defaults(tmp_path: Path)
 
 
 def test_the_commented_file_loads_with_every_key_set(tmp_path: Path) -> None:
-    loaded = _with_files(tmp_path, _uncommented())
+    server = "database: 'postgresql://bridge:{password}@db.example.com/bridge'"
+    loaded = _with_files(tmp_path, re.sub(r"(?m)^database: .*", server, _uncommented()))
+    assert loaded.database.password is not None
     assert [listener.port for listener in loaded.smtp.listen] == [2525, 25, 465]
     assert loaded.vendor.accounts["clinic"].sender == "clinic@example.com"
     assert loaded.policy.aliases == {"oncall": ("+61491570006", "+61491570156")}

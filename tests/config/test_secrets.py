@@ -116,6 +116,10 @@ HIDING_PLACES = [
     ("prefixes:", f"outbox: {{smarthost: 'smtp://me:{CANARY}@x'}}\nprefixes:"),
     ("prefixes:", f"outbox: {{password: {CANARY}, smarthost: nowhere}}\nprefixes:"),
     ("prefixes:", f"outbox: {{smarthost: {CANARY}}}\nprefixes:"),
+    ("prefixes:", f"database: 'postgresql://bridge:{CANARY}@x/y'\nprefixes:"),
+    ("prefixes:", f"database: 'postgresql://x/y?password={CANARY}'\nprefixes:"),
+    ("prefixes:", f"database: 'postgresql://x/y?sslmod={CANARY}'\nprefixes:"),
+    ("prefixes:", f"database_password: {CANARY}\nprefixes:"),
     ("admin@example.com", CANARY),
     ("region: AU", f"region: {CANARY}"),
 ]

@@ -30,7 +30,7 @@ def test_the_smallest_file_has_every_default(tmp_path: Path) -> None:
         "admin@example.com",
         "admin@example.com",
     )
-    assert config.database_path == "/var/lib/smsbridge/bridge.db"
+    assert config.database.whole() == "/var/lib/smsbridge/bridge.db"
     assert config.smtp.listen == (Listener("127.0.0.1", 2525, "none"),)
     assert (config.smtp.max_size, config.smtp.max_connections, config.smtp.max_per_address) == (
         25_000_000,
@@ -225,7 +225,28 @@ def test_a_smarthost_is_taken_apart(
 
 @pytest.mark.parametrize("written", ["sqlite:///var/x.db", "sqlite:////var/x.db"])
 def test_a_fourth_slash_does_no_harm(tmp_path: Path, written: str) -> None:
-    assert read(tmp_path, changed(more=f"database: {written}\n")).database_path == "/var/x.db"
+    assert read(tmp_path, changed(more=f"database: {written}\n")).database.whole() == "/var/x.db"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://bridge@db.example.com/bridge",
+        "postgres://bridge@[::1]:5433/bridge?sslmode=verify-full",
+        "postgresql://bridge@one,two:5433/bridge?target_session_attrs=any",
+        "postgresql:///bridge?host=/run/postgresql",
+    ],
+)
+def test_a_postgresql_address_stays_as_it_is(tmp_path: Path, written: str) -> None:
+    assert read(tmp_path, changed(more=f"database: '{written}'\n")).database.whole() == written
+
+
+def test_the_password_of_the_database_goes_to_its_place_and_is_not_shown(tmp_path: Path) -> None:
+    more = "database: 'postgresql://bridge:{password}@x/y'\ndatabase_password: 'a/b@c {password}'\n"
+    database = read(tmp_path, changed(more=more)).database
+    assert database.whole() == "postgresql://bridge:a%2Fb%40c%20%7Bpassword%7D@x/y"
+    assert "a/b" not in repr(database)
+    assert database.address == "postgresql://bridge:{password}@x/y"
 
 
 def test_norway_is_a_country(tmp_path: Path) -> None:
