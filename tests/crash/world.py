@@ -52,6 +52,7 @@ class World:
 
     def start(self, place: int = 0) -> Bridge:
         """Start a node and wait until it is ready."""
+        self._cut()
         node = serve(self.configs[place], env=self.clock.env)
         self.nodes[place] = node
         self._tell()
@@ -74,12 +75,13 @@ class World:
         assert node is not None
         node.process.wait(60)
         self.nodes[place] = None
-        self.cuts.append(time.monotonic())
+        self._cut()
         self.kills += 1
         self._tell()
 
     def kill_while_starting(self, after_s: float, place: int = 0) -> None:
         """Start a node and kill it ``after_s`` later, ready or not."""
+        self._cut()
         process = subprocess.Popen(
             [sys.executable, "-m", "bridge", "serve", "-c", str(self.configs[place])],
             stderr=subprocess.DEVNULL,
@@ -88,13 +90,17 @@ class World:
         time.sleep(after_s)
         process.kill()
         process.wait(60)
-        self.cuts.append(time.monotonic())
+        self._cut()
         self.kills += 1
 
     def port(self) -> int:
         """Return where a client finds SMTP now; a port where nobody is when no node is up."""
         up = self.up
         return up[int(time.monotonic() * 50) % len(up)].smtp if up else 1
+
+    def _cut(self) -> None:
+        """Note that a life ended, and that one begins: what the dead one had written is heard in between."""
+        self.cuts.append(time.monotonic())
 
     def _tell(self) -> None:
         self.vendor.addresses = [node.hook for node in self.up]
@@ -141,11 +147,16 @@ def _rows(listed: str) -> tuple[Row, ...]:
 
 @contextlib.contextmanager
 def world(
-    engine: Engine = "sqlite", *, nodes: int = 1, speed: float = 1.0, changes: Mapping[str, Any] | None = None
+    engine: Engine = "sqlite",
+    *,
+    nodes: int = 1,
+    speed: float = 1.0,
+    home: Path | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Iterator[World]:
     """Make a world of ``nodes`` services, none of them started; ``speed`` is that of their wall clock.
 
-    ``changes`` replace top keys of the configuration.
+    ``home`` is where SQLite's file is to be. ``changes`` replace top keys of the configuration.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-crash-")))
@@ -157,7 +168,7 @@ def world(
         stack.callback(vendor.close)
         smarthost = Smarthost(loop)
         stack.callback(smarthost.close)
-        database = sqlite_in(folder) if engine == "sqlite" else stack.enter_context(postgresql(clock))
+        database = sqlite_in(home or folder) if engine == "sqlite" else stack.enter_context(postgresql(clock))
         settings = _settings(vendor, smarthost, database.url) | dict(changes or {})
         configs = []
         for place in range(nodes):
