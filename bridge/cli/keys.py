@@ -9,7 +9,7 @@ from typing import Final
 
 from bridge.cli.output import fail
 from bridge.cli.setting import config_path
-from bridge.config import load_users, remove_user, set_user, smtp_users_path, user_name
+from bridge.config import keep_readers, load_users, remove_user, set_user, smtp_users_path, user_name
 from bridge.errors import BridgeError
 
 _SHORTEST: Final = 10
@@ -107,10 +107,11 @@ def dkim_keygen(options: Namespace) -> int:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all. Raises OSError."""
+    """Write a file for its owner alone (and see `keep_readers`), whole or not at all. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            keep_readers(path, descriptor)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -4,6 +4,7 @@ Relative paths count from the folder of the configuration file; only what is not
 working folder. Must not know the model.
 """
 
+import os
 import ssl
 import stat
 from collections.abc import Mapping
@@ -66,6 +67,21 @@ def read_bytes(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise ValueError(f"{shown(path)} is larger than {most:,} bytes")
     return content
+
+
+def keep_readers(path: Path, descriptor: int) -> None:
+    """Let the service read what root writes for it to ``descriptor``, to be put at ``path``.
+
+    What replaces a file keeps its owner and group. The group may read it if it could read the file, or the folder
+    of a new one, while others could not: a folder of root and the service's group, mode 0750.
+    """
+    if os.geteuid() != 0:
+        return
+    replaces = is_there(path)
+    before = (path if replaces else path.absolute().parent).stat()
+    os.fchown(descriptor, before.st_uid if replaces else -1, before.st_gid)
+    if before.st_gid and before.st_mode & 0o047 == 0o040:
+        os.fchmod(descriptor, 0o640)
 
 
 def read_logo(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bridge.config import yaml_tree
 from bridge.config.fields import USER_NAME
-from bridge.config.files import is_there, read_bytes
+from bridge.config.files import is_there, keep_readers, read_bytes
 from bridge.config.problem import Problem, key_path, printable
 from bridge.config.scalars import mail_address
 from bridge.config.yaml_tree import Node
@@ -126,7 +126,8 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, users: Mapping[str, str]) -> None:
-    """Writes the whole file beside the old one, then puts it in its place; only its owner may read it."""
+    """Writes the whole file beside the old one, then puts it in its place; readable for its owner alone, and for the
+    service (see `keep_readers`)."""
     lines = [f"  {json.dumps(name)}: {{hash: {json.dumps(users[name])}}}\n" for name in sorted(users)]
     content = "# SMTP users, written by `smsbridge user`.\nusers:" + (
         "\n" + "".join(lines) if lines else " {}\n"
@@ -135,7 +136,7 @@ def _write(path: Path, users: Mapping[str, str]) -> None:
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            _keep_owner(path, descriptor)
+            keep_readers(path, descriptor)
             stream.write(content)
             stream.flush()
             os.fsync(descriptor)
@@ -144,13 +145,6 @@ def _write(path: Path, users: Mapping[str, str]) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise _cannot_write(path, error) from None
-
-
-def _keep_owner(path: Path, descriptor: int) -> None:
-    """A file that root changes stays the service's own, which must read it."""
-    if os.geteuid() == 0 and is_there(path):
-        old = path.stat()
-        os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

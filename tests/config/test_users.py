@@ -51,6 +51,22 @@ def test_a_file_that_root_changes_stays_its_owners(tmp_path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(("folder_mode", "mode"), [(0o750, 0o640), (0o755, 0o600), (0o700, 0o600)])
+def test_what_root_writes_into_the_services_folder_can_be_read_by_its_group_alone(
+    tmp_path: Path, folder_mode: int, mode: int
+) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    os.chown(folder, 0, 1235)
+    folder.chmod(folder_mode)
+    path = folder / "users.yaml"
+    for name in ("ann", "bob"):
+        set_user(path, name, HASH)
+        about = path.stat()
+        assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (0, 1235, mode), name
+
+
 def test_two_who_write_at_once_lose_no_user(tmp_path: Path) -> None:
     path = tmp_path / "users.yaml"
     names = [f"user{index}" for index in range(16)]
