@@ -1,7 +1,6 @@
 """How long an SMS waits inside, how long a start takes, what a signature costs."""
 
 import asyncio
-import contextlib
 import random
 import tempfile
 import time
@@ -13,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bridge.mail_out import Signer
-from tests.bench.load import SENDER, SIZE
+from tests.bench.load import SENDER
+from tests.bench.mailer import Mail, Session
 from tests.bench.results import Goal, Line
 from tests.bench.servers import Bridge, Vendor, stopping
 
@@ -65,42 +65,13 @@ async def _steadily(port: int) -> dict[str, float]:
 
 
 async def _client(port: int, due: "asyncio.Queue[tuple[int, float]]", handed_in: dict[str, float]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    await _answered(reader, b"220")
-    await _said(reader, writer, b"HELO bench.test\r\n", b"250")
+    session = await Session.open(port)
     while not due.empty():
         serial, due_at = due.get_nowait()
         await asyncio.sleep(due_at - time.monotonic())
-        number = b"04210%05d" % serial
-        await _said(reader, writer, b"MAIL FROM:<%s>\r\n" % SENDER.encode(), b"250")
-        await _said(reader, writer, b"RCPT TO:<%s@sms.local>\r\n" % number, b"250")
-        await _said(reader, writer, b"DATA\r\n", b"354")
-        writer.write(_mail(serial))
-        handed_in[f"serial{serial}"] = time.monotonic()
-        await _answered(reader, b"250")
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-
-
-def _mail(serial: int) -> bytes:
-    text = f"serial{serial} ".ljust(70, "x")
-    lines = "\r\n".join([text] * (SIZE // len(text)))
-    head = f"From: {SENDER}\r\nMessage-ID: <{serial}@bench.test>\r\n\r\n"
-    return f"{head}{lines}\r\n.\r\n".encode()
-
-
-async def _said(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: bytes, wanted: bytes
-) -> None:
-    writer.write(line)
-    await _answered(reader, wanted)
-
-
-async def _answered(reader: asyncio.StreamReader, wanted: bytes) -> None:
-    reply = await reader.readline()
-    if not reply.startswith(wanted):
-        raise RuntimeError(f"{reply!r}, not {wanted!r}")
+        ended_at, _ = await session.hand_in(Mail(SENDER, f"04210{serial:05}", serial))
+        handed_in[f"serial{serial}"] = ended_at
+    await session.close()
 
 
 def start() -> list[Line]:

@@ -25,7 +25,7 @@ _POLL_S: Final = 0.02
 class Bridge:
     """``smsbridge serve``, as it is installed, on a database of its own."""
 
-    def __init__(self, folder: Path, vendor: int = 9, **changes: Any) -> None:
+    def __init__(self, folder: Path, vendor: int = 9, *, rate: int = 100_000, **changes: Any) -> None:
         self.folder = folder
         self.smtp = free_port()
         self.hook = free_port()
@@ -33,9 +33,9 @@ class Bridge:
         self.database = folder / "bridge.db"
         self.config = folder / "bridge.yaml"
         self.process: Process | None = None
-        self.config.write_text(yaml.safe_dump(self._settings(vendor) | changes))
+        self.config.write_text(yaml.safe_dump(self._settings(vendor, rate) | changes))
 
-    def _settings(self, vendor: int) -> dict[str, Any]:
+    def _settings(self, vendor: int, rate: int) -> dict[str, Any]:
         url = f"http://127.0.0.1:{vendor}"
         return {
             "domains": ["sms.local"],
@@ -50,7 +50,7 @@ class Bridge:
                 "rest_url": url,
                 "sender": "application@example.com",
                 "token": "bench-token",
-                "rate": "100000/s",
+                "rate": f"{rate}/s",
             },
             "webhook": {"secret": SECRET},
             "senders": [{"match": [SENDER], "proof": ["network"], "networks": ["127.0.0.0/8"]}],
@@ -93,8 +93,8 @@ class Bridge:
 class Vendor:
     """The fast vendor in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self.port = port or free_port()
         self.process = Process(python("tests.bench.vendor", str(self.port)), folder / "vendor.log")
         wait_until_listening(self.process, self.port)
 
@@ -106,6 +106,19 @@ class Vendor:
     def times(self) -> dict[str, float]:
         """Return when each numbered text began to arrive."""
         return cast(dict[str, float], self._asked("/times"))
+
+    def time_of(self, serial: int) -> float | None:
+        """Return when the SMS of that mail began to arrive, None if it has not."""
+        return cast(float | None, self._asked(f"/times/serial{serial}"))
+
+    def answer(self, status: int) -> None:
+        """Answer every POST with 503 from now on, or with 200 again."""
+        self._asked("/answer", str(status).encode())
+
+    @property
+    def refused(self) -> int:
+        """How many POSTs were answered 503."""
+        return int(self._asked("/stats")["refused"])
 
     def tell(self, port: int, path: str) -> None:
         """Let it post webhooks."""

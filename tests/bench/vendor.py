@@ -1,7 +1,8 @@
 """A vendor that is never the bottleneck: ``python -m tests.bench.vendor PORT``.
 
 It answers every POST with Success, notes when it began to arrive, and posts a "delivered" webhook when it was
-told where to (``PUT /hook``, the body ``PORT PATH``). ``GET /stats`` and ``GET /times`` tell what came.
+told where to (``PUT /hook``, the body ``PORT PATH``). ``GET /stats``, ``/times`` and ``/times/<text>`` tell what
+came. ``PUT /answer`` with the body ``503`` lets it answer so, and make nothing, until it is told ``200``.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ class Books:
         self.count = 0
         self.last_at = 0.0
         self.times: dict[str, float] = {}
+        self.refused = 0
+        self.refusing = False
         self.webhooks: asyncio.Queue[bytes] = asyncio.Queue()
         self.hook: tuple[int, str] | None = None
         self.posters: list[asyncio.Task[None]] = []
@@ -92,21 +95,31 @@ class Exchange(asyncio.Protocol):
         self._answer(self._reply(head, body))
 
     def _reply(self, head: bytes, body: bytes) -> bytes:
+        books = self._books
         if head.startswith(b"POST "):
-            return self._books.take(body, self._began_at)
+            if books.refusing:
+                books.refused += 1
+                return b""
+            return books.take(body, self._began_at)
+        if head.startswith(b"PUT /answer"):
+            books.refusing = body == b"503"
+            return b"{}"
         if head.startswith(b"PUT /hook"):
             port, path = body.decode().split()
-            self._books.tell(int(port), path)
+            books.tell(int(port), path)
             return b"{}"
+        if head.startswith(b"GET /times/"):
+            return json.dumps(books.times.get(head.split()[1].decode().removeprefix("/times/"))).encode()
         if head.startswith(b"GET /times"):
-            return json.dumps(self._books.times).encode()
-        return json.dumps({"count": self._books.count, "last_at": self._books.last_at}).encode()
+            return json.dumps(books.times).encode()
+        told = {"count": books.count, "last_at": books.last_at, "refused": books.refused}
+        return json.dumps(told).encode()
 
     def _answer(self, body: bytes) -> None:
         assert self._wire is not None
         self._wire.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (len(body), body)
+            b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (b"200 OK" if body else b"503 Service Unavailable", len(body), body)
         )
 
 
