@@ -1,6 +1,7 @@
 # make run    sets everything up and starts the demo: bridge, simulated vendor, desk
 # make test   sets everything up and runs every check
-# make bench  measures speed and memory beside the budget and others; needs Postfix's smtp-source
+# make bench  measures speed and memory beside the budget and others (some ten minutes)
+# make backpressure  queues 100,000 SMS behind a vendor that is down, then lets them drain (some minutes)
 # make crash  kills the service by the hundred, at random moments; needs gcc and some minutes
 # Needs Python >= 3.11, pip and make. All of it lands in .venv here.
 
@@ -8,7 +9,7 @@ VENV := .venv
 BIN  := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test bench crash lint types imports check format clean
+.PHONY: help run test bench backpressure crash lint types imports check format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -22,7 +23,11 @@ test: $(VENV)/.test
 	@$(BIN)/python -m tests.all $(ARGS)
 
 bench: $(VENV)/.test
+	@sh tests/system-packages.sh
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+backpressure: $(VENV)/.test
+	@$(BIN)/python -m tests.backpressure $(ARGS)
 
 crash: $(VENV)/.test
 	@sh tests/system-packages.sh

@@ -12,11 +12,13 @@ class Goal:
     bound: float
     most: bool = False
 
+    def missed_by(self, value: float) -> bool:
+        return value > self.bound if self.most else value < self.bound
+
     def verdict(self, value: float) -> str:
-        missed = value > self.bound if self.most else value < self.bound
-        if not missed:
+        if not self.missed_by(value):
             return "met"
-        return f"MISSED by {abs(value - self.bound) / self.bound:.0%}"
+        return f"MISSED by {abs(value - self.bound) / self.bound:.0%}" if self.bound else "MISSED"
 
     def __str__(self) -> str:
         return f"{'≤' if self.most else '≥'} {self.bound:g}"
@@ -32,10 +34,15 @@ class Line:
     goal: Goal | None = None
     note: str = ""
 
+    @property
+    def missed(self) -> bool:
+        return self.value is not None and self.goal is not None and self.goal.missed_by(self.value)
+
     def cells(self) -> tuple[str, ...]:
         if self.value is None:
             return self.figure, "–", str(self.goal or ""), "not measured", self.note
-        shown = f"{self.value:,.0f}" if self.value >= 100 else f"{self.value:.2f}"
+        whole = self.value >= 100 or isinstance(self.value, int)
+        shown = f"{self.value:,.0f}" if whole else f"{self.value:.2f}"
         verdict = self.goal.verdict(self.value) if self.goal else ""
         return self.figure, f"{shown} {self.unit}".rstrip(), str(self.goal or ""), verdict, self.note
 
