@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from bridge.sms_text import marks
+from bridge.sms_text import marks, shown
 from bridge.sms_text.marks import HISTORY, LONG_MAIL, Cut
 
 MAX_HTML = 512 * 1024  # characters; the mail reader holds to the same cap
@@ -32,13 +32,10 @@ _BLOCK = frozenset(
 )  # fmt: skip
 _SPACED = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"})
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
-_HIDDEN = re.compile(
-    r"display:none|visibility:hidden|mso-hide:all|max-height:0(?![.\d])|(?<![a-z-])opacity:0(?!\.\d*[1-9]|\d)"
-)
-_NO_MARGIN = re.compile(r"(?<![a-z-])margin(?:-bottom|-top)?:0")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 # Gateways and clients put text behind the end of the page; the parser would lose it.
 _PAGE_END = re.compile(r"</(?:html|body)\s{0,20}>", re.IGNORECASE)
+_NOT_DIGIT = re.compile(r"\D+")
 _SHOWN_AS_IS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+")
 
 
@@ -113,7 +110,7 @@ def to_text(html: str, *, cut: bool) -> Page:
     root = _parse(html)
     if root is None:
         return Page("", ())
-    walk = _Walk(cut)
+    walk = _Walk(cut, shown.sheets_of(root))
     walk.run(root)
     return Page("".join(walk.page.pieces), tuple(dict.fromkeys(walk.cut)))
 
@@ -142,11 +139,13 @@ class _Link:
 class _Walk:
     """One pass over the tree in document order, with a stack of its own so that no depth can hurt."""
 
-    def __init__(self, cut: bool) -> None:
+    def __init__(self, cut: bool, sheets: shown.Sheets) -> None:
         self.page = _Page()
         self.cut: list[Cut] = []
         self._cutting = cut
-        self._preformatted = 0
+        self._sheets = sheets
+        self._keeps_blanks = [False]
+        self._tiny = [False]
         self._links: list[_Link] = []
         self._numbers: list[int] = []
 
@@ -178,7 +177,7 @@ class _Walk:
             return True
         if not element.keys():  # most elements: no attribute, so nothing says that they are special
             return False
-        if _is_hidden(element):
+        if self._sheets.hide(element):
             return True
         cut = marks.cut_of(element) if self._cutting else None
         if cut is None:
@@ -192,6 +191,7 @@ class _Walk:
     def _enter(self, element: etree._Element) -> list[etree._Element]:
         """Writes what stands at the begin of an element; returns the children to walk."""
         tag = element.tag
+        self._enter_style(element)
         if tag == "br":
             self.page.line_end()
         elif tag in ("td", "th"):
@@ -199,7 +199,10 @@ class _Walk:
         elif tag == "img":
             self._text(_emoji_of(element))
         elif tag == "a":
-            self._links.append(_Link(element.get("href", "").strip(), len(self.page.pieces)))
+            href = element.get("originalsrc") or element.get(
+                "href", ""
+            )  # Exchange writes its own over a link
+            self._links.append(_Link((href or "").strip(), len(self.page.pieces)))
         else:
             self._open_block(element)
         quoted_from = marks.first_quote_in(element) if self._cutting else None
@@ -211,13 +214,11 @@ class _Walk:
     def _open_block(self, element: etree._Element) -> None:
         tag = str(element.tag)
         if tag in _SPACED:
-            self.page.block(_margin(element))
+            self.page.block(shown.margin(element))
         elif tag in _BLOCK:
             self.page.block()
-        if tag == "pre":
-            self._preformatted += 1
-        elif tag in ("ol", "ul"):
-            self._numbers.append(0 if tag == "ol" else -1)
+        if tag in ("ol", "ul"):
+            self._numbers.append(_first_number(element) - 1 if tag == "ol" else -1)
         elif tag == "li":
             self.page.prefix = self._bullet()
 
@@ -232,43 +233,64 @@ class _Walk:
         if tag == "a":
             self._close_link()
         elif tag in _SPACED:
-            self.page.block(_margin(element))
-            self._preformatted -= tag == "pre"
+            self.page.block(shown.margin(element))
         elif tag in _BLOCK:
             self.page.block()
             if tag in ("ol", "ul"):
                 self._numbers.pop()
+        self._leave_style(element)
+
+    def _enter_style(self, element: etree._Element) -> None:
+        style = shown.style_of(element)
+        if style.block:
+            self.page.block()
+        if style.tiny is not None:
+            self._tiny.append(style.tiny)
+        if (keeps := _keeps_blanks(element, style)) is not None:
+            self._keeps_blanks.append(keeps)
+
+    def _leave_style(self, element: etree._Element) -> None:
+        style = shown.style_of(element)
+        if style.block:
+            self.page.block()
+        if style.tiny is not None:
+            self._tiny.pop()
+        if _keeps_blanks(element, style) is not None:
+            self._keeps_blanks.pop()
 
     def _close_link(self) -> None:
         link = self._links.pop()
-        shown = "".join(self.page.pieces[link.begins_at :][:50]).strip()
+        text = "".join(self.page.pieces[link.begins_at :][:50]).strip()
         address = link.href.lower()
-        if not shown or not address.startswith(("http://", "https://")) or _SHOWN_AS_IS.match(shown):
+        if text and address.startswith("tel:"):
+            self._tell_number(address[4:].strip(), text)
             return
-        if address.partition("://")[2].rstrip("/") != shown.lower().rstrip("/"):
+        if not text or not address.startswith(("http://", "https://")) or _SHOWN_AS_IS.match(text):
+            return
+        if address.partition("://")[2].rstrip("/") != text.lower().rstrip("/"):
             self.page.text(f" ({link.href})")
 
+    def _tell_number(self, number: str, text: str) -> None:
+        """Write the number behind a link such as "call us", unless its text is that number."""
+        if _NOT_DIGIT.sub("", number)[-6:] not in _NOT_DIGIT.sub("", text):
+            self.page.text(f" ({number})")
+
     def _text(self, text: str | None) -> None:
-        if not text:
+        if not text or self._tiny[-1]:
             return
-        if self._preformatted:
+        if self._keeps_blanks[-1]:
             self.page.verbatim(text.replace("\r\n", "\n").replace("\r", "\n"))
         else:
             self.page.text(text)
 
 
-def _is_hidden(element: etree._Element) -> bool:
-    if element.get("hidden") is not None:
-        return True
-    style = element.get("style")
-    return style is not None and _HIDDEN.search(marks.squeezed(style)) is not None
+def _keeps_blanks(element: etree._Element, style: shown.Style) -> bool | None:
+    return True if element.tag == "pre" else style.keeps_blanks
 
 
-def _margin(element: etree._Element) -> int:
-    """Line ends around a paragraph: Outlook's paragraphs have no margin, others show a blank line."""
-    if "MsoNormal" in element.get("class", "") or "MsoPlainText" in element.get("class", ""):
-        return 1
-    return 1 if _NO_MARGIN.search(marks.squeezed(element.get("style", ""))) else 2
+def _first_number(element: etree._Element) -> int:
+    start = element.get("start", "")
+    return int(start) if start.isdecimal() and len(start) < 6 else 1
 
 
 def _emoji_of(element: etree._Element) -> str:

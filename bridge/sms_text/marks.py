@@ -70,6 +70,9 @@ _SIGNATURE_CLASSES = frozenset(
         "hey_signature",
         "edo_signature",
         "wisestamp_sig",
+        "signature",  # GMX, Fastmail and others
+        "bloop_sign",  # Airmail
+        "front-signature",
     }
 )
 _SIGNATURE_IDS = frozenset(
@@ -84,6 +87,11 @@ _SIGNATURE_IDS = frozenset(
         "k9mail-signature",
         "k9_signature",
     }
+)
+_SIGNATURE_ATTRIBUTES = (
+    ("data-smartmail", "gmail_signature"),
+    ("data-marker", "__SIG_POST__"),  # Zimbra
+    ("name", "messageSignatureSection"),  # Spark
 )
 _YAHOO = re.compile(r"ydp\w*(yahoo_quoted|signature)")
 # Outlook and Windows Mail draw a thin line over the header of the mail that was answered.
@@ -112,7 +120,7 @@ def cut_of(element: etree._Element) -> Cut | None:
         return None if first_quote_in(element) is not None else HISTORY
     if identity in _SIGNATURE_IDS or not _SIGNATURE_CLASSES.isdisjoint(classes):
         return SIGNATURE
-    if element.get("data-smartmail") == "gmail_signature" or element.get("data-marker") == "__SIG_POST__":
+    if any(element.get(attribute) == value for attribute, value in _SIGNATURE_ATTRIBUTES):
         return SIGNATURE
     for name in classes:
         if match := _YAHOO.fullmatch(name):

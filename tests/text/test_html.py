@@ -49,6 +49,13 @@ from bridge.sms_text.marks import LONG_MAIL
         ("<![if !mso]>a<![endif]><o:p>b</o:p>", "ab"),
         ("1 < 2 & 3 > 2", "1 < 2 & 3 > 2"),
         ("a\0b", "ab"),
+        ("<div style='font-size:0; line-height:0'>pre</div>a<p style='FONT-SIZE: 0PX'>b<b>c</b></p>", "a"),
+        (
+            "<div style='white-space: pre-wrap'>a\n  b <i style='white-space:normal'>c\nd</i></div>e",
+            "a\n  b c d\ne",
+        ),
+        ("<a style='display:block'>a</a><span style='display: block'>b</span>c", "a\nb\nc"),
+        ("<ol start=3><li>a<li>b</ol><ol start=x><li>c</ol>", "3. a\n4. b\n1. c"),
     ],
 )
 def test_html_becomes_the_text_a_reader_sees(markup: str, text: str) -> None:
@@ -64,6 +71,11 @@ def test_html_becomes_the_text_a_reader_sees(markup: str, text: str) -> None:
         ('<a href="https://track.example/?u=1">www.x.example</a>', "www.x.example"),
         ('<a href="mailto:ann@x.example">Ann</a>', "Ann"),
         ('<a href="tel:+61255501234">02 5550 1234</a>', "02 5550 1234"),
+        ('<a href="tel:+61255501234">call us</a>', "call us (+61255501234)"),
+        (
+            '<a href="https://safelinks.example/?url=x" originalsrc="https://x.example/a">go</a>',
+            "go (https://x.example/a)",
+        ),
         ('<a href="javascript:alert(1)">go</a>', "go"),
         ('<a href="https://x.example/icon"><img src="i.png" alt="Icon"></a>after', "after"),
         ("<a>nowhere</a>", "nowhere"),
@@ -101,6 +113,9 @@ SIGNATURES = [
     '<div id="AppleMailSignature">{}</div>',
     '<div class="ydp1asignature">{}</div>',
     '<div data-marker="__SIG_POST__">{}</div>',
+    '<div name="messageSignatureSection">{}</div>',
+    '<div class="signature">{}</div>',
+    '<div class="bloop_sign">{}</div>',
 ]
 
 
@@ -130,6 +145,27 @@ def test_a_page_of_more_elements_than_anyone_sends_is_read_so_far() -> None:
     assert MAX_ELEMENTS - 10 < len(page.text) < MAX_ELEMENTS
 
 
+@pytest.mark.parametrize(
+    ("sheet", "text"),
+    [
+        (".pre {display:none}", "a"),
+        ("SPAN.PRE { color:red; Display : None !important }", "a"),
+        ("<!-- p{} #pre, .other {visibility:hidden} -->", "a"),
+        ("@import url(x.css); /* .b{} */ .pre{mso-hide:all}", "a"),
+        ("@media screen { .pre {display:none} } p{}", "prea"),
+        (".pre{display:none} .pre{display:inline}", "prea"),
+        (".x .pre {display:none}", "prea"),
+        (".pre{display:none", "prea"),
+        ("}}{{.pre{display:none}", "prea"),
+    ],
+)
+def test_what_the_mails_own_style_sheet_hides_is_left_out(sheet: str, text: str) -> None:
+    page = f"<html><head><style>{sheet}</style></head><body><span class='x Pre' id='pre'>pre</span>a</body></html>"
+    assert to_text(page, cut=True).text == text
+    shown = page.replace("id='pre'", "style='display:inline' id='pre'")
+    assert to_text(shown, cut=True).text == "prea"
+
+
 markup = st.sampled_from(
     ["<p>", "</p>", "<li>", "<ol>", "</ol>", "<a href=http://x>", "</a>", "<br>", "<pre>", "</pre>", "<td>", "\n", "x",
      "<blockquote type=cite>", "<div class=gmail_quote>", "\0", "<", "&", " "]
@@ -150,6 +186,7 @@ def test_any_markup_gives_text(pieces: list[str], cut: bool) -> None:
         "&#x41;", "<ul><li>", "<pre>\n", "<!--", "<a href=http://x><table><tr><td>y", "<select>",
         "<p><font>",
         "<svg><title>",
+        "<style>.a{display:none}", "<style>{{{display:none", "<style>/*none", "<p style='display:none;'>",
         "<![CDATA[", "<p>\0", "<p a='b' c", "</html>", "</html ",
     ],
 )  # fmt: skip
