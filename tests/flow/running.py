@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -53,9 +53,18 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENT_CLIENT)
 
     def close(self) -> None:
+        self.do(_cancelled())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENT_CLIENT)
         self._loop.close()
+
+
+async def _cancelled() -> None:
+    """End what still runs: a connection that nobody closed."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 class Vendor:
@@ -227,10 +236,15 @@ def command(
     )
 
 
-def serve(config: Path, *options: str, env: Mapping[str, str] | None = None) -> Bridge:
+SERVE: Final = ("bridge", "serve")
+
+
+def serve(
+    config: Path, *options: str, env: Mapping[str, str] | None = None, program: Sequence[str] = SERVE
+) -> Bridge:
     """Start the service and wait until it says that it is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bridge", "serve", "-c", str(config), *options],
+        [sys.executable, "-m", *program, "-c", str(config), *options],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
