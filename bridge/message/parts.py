@@ -24,6 +24,7 @@ _MAX_BOUNDARY = 200  # RFC 2046 says 70; clients go beyond
 _DATA_URL = re.compile(rb"data:[a-z]{1,20}/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/=\s%]*", re.IGNORECASE)
 _FIRST_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200}?)[ \t]*\r?\ncontent-", re.IGNORECASE)
 _PGP = "-----BEGIN PGP MESSAGE-----"
+_PGP_IN_HTML = re.compile(rf"(?:\s|&nbsp;|<[^<>]{{0,500}}>)*{_PGP}")
 _ENCRYPTED = "the mail is encrypted; send it without encryption"
 _OPAQUE = (
     "the mail is signed in a form that hides its text; send it without S/MIME, or with a clear signature"
@@ -40,6 +41,7 @@ _PLAIN_TYPES = frozenset(
     {"text/plain", "text/markdown", "text/x-markdown", "text/enriched", "text/unknown", "text/text"}
 )
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ENVELOPED = frozenset({"enveloped-data", "authenveloped-data"})
 
 
 Block = tuple[str | None, str | None]  # one text in its plain form, its HTML form, or both
@@ -66,9 +68,10 @@ class Texts:
 
     @property
     def plain(self) -> str | None:
-        """All plain texts joined, or None when there is none."""
-        texts = [plain for plain, _ in self.blocks if plain is not None]
-        return "\n".join(text.rstrip("\n") for text in texts) if texts else None
+        """All plain texts joined; None when there is none, or one is in HTML alone and would be left out."""
+        if any(plain is None for plain, _ in self.blocks):
+            return None
+        return "\n".join((plain or "").rstrip("\n") for plain, _ in self.blocks) if self.blocks else None
 
     @property
     def html(self) -> str | None:
@@ -111,7 +114,7 @@ class Walk:
         return Part(head, content_type(head.first("content-type"), default), head.body_at, end)
 
     def _collect(self, part: Part, depth: int) -> Texts:
-        if part.kind.kind == "multipart/encrypted":
+        if part.kind.kind == "multipart/encrypted" or _is_enveloped(part.kind):
             raise MailError(_ENCRYPTED)
         if part.kind.main != "multipart":
             return self._leaf(part)
@@ -165,12 +168,15 @@ class Walk:
         label = part.kind.parameters.get("charset", "")
         if markup:
             self._html_left -= len(data)
-            return charset.decode(data, label or charset.label_in_html(data))
+            text = charset.decode(data, label or charset.label_in_html(data))
+            if _PGP in text and _PGP_IN_HTML.match(text.partition("</head>")[2] or text):
+                raise MailError(_ENCRYPTED)
+            return text
         self._plain_left -= len(data)
         return self._plain(charset.decode(data, label), part.kind)
 
     def _plain(self, text: str, kind: ContentType) -> str:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = transfer.without_uuencoded(text.replace("\r\n", "\n").replace("\r", "\n"))
         if _PGP in text and text.lstrip().startswith(_PGP):
             raise MailError(_ENCRYPTED)
         if kind.parameters.get("format", "").lower() == "flowed":
@@ -213,11 +219,17 @@ class Walk:
         return self._part(head, max(head.body_at, end), default)
 
 
+def _is_enveloped(kind: ContentType) -> bool:
+    """Whether a part is an encrypted mail, also within what a list or a gateway put around it."""
+    return kind.kind in _SMIME and kind.parameters.get("smime-type", "").lower() in _ENVELOPED
+
+
 def _one_of_each(found: Texts) -> list[Block]:
     """The blocks of a multipart/alternative as one: its plain form and its HTML form say the same."""
     if not found.blocks:
         return []
-    return [(found.plain, Texts([block for block in found.blocks if block[1] is not None]).html)]
+    plain = Texts([block for block in found.blocks if block[0] is not None]).plain
+    return [(plain, Texts([block for block in found.blocks if block[1] is not None]).html)]
 
 
 def _without_commands(text: str) -> str:

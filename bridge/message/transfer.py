@@ -10,6 +10,10 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
 _BLANKS = re.compile(rb"\s+")
 _SEGMENT = re.compile(rb"([A-Za-z0-9+/\s]*)(=[=\s]*)?")
 _MAX_SEGMENTS = 32  # pieces of base64 glued together by gateways; more is junk
+_BLANKS_BEHIND_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+_MAX_ENCODED_LINE = 200  # octets of a line of base64; RFC 2045 says 76
+_UU_BEGIN = re.compile(r"begin(?:-base64)? [0-7]{3,4} \S[^\n]{0,200}")
+_UU_LINE = re.compile(r"[ -`]{1,90}")
 _QUOTES = re.compile(r">+")
 
 
@@ -18,14 +22,18 @@ def decode(data: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return _base64(data)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(data)
+        # RFC 2045, 6.7: blanks at a line's end came on the way; behind "=" they would undo the soft break
+        return binascii.a2b_qp(
+            _BLANKS_BEHIND_BREAK.sub(b"=", data) if b"= " in data or b"=\t" in data else data
+        )
     return data
 
 
 def _base64(data: bytes) -> bytes:
     """Base64 with stray octets, missing padding, glued pieces, or a clear text footer behind it."""
     sample = data[:4096]
-    if len(_NOT_BASE64.findall(sample)) * 20 > len(sample) or _looks_clear(sample):
+    junk = len(_NOT_BASE64.findall(sample)) * 20 > len(sample) or _looks_clear(sample)
+    if junk and not _begins_encoded(sample):
         return data
     decoded, position = [], 0
     for _ in range(_MAX_SEGMENTS):
@@ -36,7 +44,8 @@ def _base64(data: bytes) -> bytes:
         decoded.append(_piece(match[1]))
         position = match.end()
         rest = data[position : position + 4096]
-        if match[2] and _looks_clear(rest):
+        ended = match[2] is not None or data[:position].endswith(b"\n")
+        if ended and any(_is_spoken(line) for line in rest.split(b"\n")[:20]):
             decoded.append(b"\n" + data[position:])
             break
         if _NOT_BASE64.match(
@@ -48,11 +57,26 @@ def _base64(data: bytes) -> bytes:
     return b"".join(decoded)
 
 
+def _begins_encoded(sample: bytes) -> bool:
+    """Whether the first line is base64 of text beyond doubt: a short SMS above a long clear footer."""
+    first = sample.lstrip().partition(b"\n")[0].strip()[:_MAX_ENCODED_LINE]
+    if len(first) % 4 or _SEGMENT.fullmatch(first) is None or len(first) < 4:
+        return False
+    try:
+        text = binascii.a2b_base64(first).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    return all(character.isprintable() or character.isspace() for character in text)
+
+
 def _looks_clear(sample: bytes) -> bool:
     """Whether this is words and not base64, in which a line has no blanks inside."""
-    lines = [line.strip() for line in sample.split(b"\n")[:20] if line.strip()]
-    spoken = sum(1 for line in lines if b" " in line)
-    return spoken * 2 > len(lines)
+    lines = [line for line in sample.split(b"\n")[:20] if line.strip()]
+    return sum(map(_is_spoken, lines)) * 2 > len(lines)
+
+
+def _is_spoken(line: bytes) -> bool:
+    return b" " in line.strip()
 
 
 def _piece(octets: bytes) -> bytes:
@@ -60,6 +84,32 @@ def _piece(octets: bytes) -> bytes:
     if len(letters) % 4 == 1:
         letters = letters[:-1]
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def without_uuencoded(text: str) -> str:
+    """``text`` without files that old clients write into it: ``begin 644 name`` to ``end``."""
+    if "begin" not in text:
+        return text
+    lines, kept, index = text.split("\n"), list[str](), 0
+    while index < len(lines):
+        end = _uuencoded_until(lines, index) if lines[index].startswith("begin") else index
+        if end == index:
+            kept.append(lines[index])
+            end += 1
+        index = end
+    return "\n".join(kept)
+
+
+def _uuencoded_until(lines: list[str], begin: int) -> int:
+    """The line behind the file that begins at line ``begin``, or ``begin`` when none does."""
+    if not _UU_BEGIN.fullmatch(lines[begin]):
+        return begin
+    for index in range(begin + 1, len(lines)):
+        if lines[index].rstrip() in ("end", "===="):
+            return index + 1
+        if lines[index] and not _UU_LINE.fullmatch(lines[index]):
+            return begin
+    return begin
 
 
 def unflow(text: str, *, delete_space: bool) -> str:

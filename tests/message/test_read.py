@@ -216,6 +216,30 @@ def test_glued_and_dirty_base64_is_decoded() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "begin 6 apples\nend",
+        "begin 644 plan.txt\nplease go in at the front\nend",
+        "begin 644 plan.txt\n%2&5L;&\\\n",
+        "we begin 644 x\nend",
+        "",
+    ],
+)
+def test_words_that_only_begin_like_a_file_stay(text: str) -> None:
+    assert transfer.without_uuencoded(text) == text
+
+
+def test_a_clear_text_labelled_base64_stays_as_it_is() -> None:
+    for words in (
+        b"Help me",
+        b"Alarm in zone 3\r\nplease come",
+        b"Front door\r\n\r\nit is open",
+        b"Hi\r\nall of you",
+    ):
+        assert transfer.decode(words, "base64") == words
+
+
+@pytest.mark.parametrize(
     ("flowed", "text"),
     [
         ("a \nb\n", "a b\n"),
@@ -271,8 +295,14 @@ def test_a_fault_that_nobody_foresaw_is_a_mail_error() -> None:
         BASE64 + b"A=A=" * 1_000_000,
         BASE64 + b"AAAA" * 999 + b"!A" * 999_999,
         FROM + b"Content-Type: text/enriched\r\n\r\n" + b"<param><" * 32_000,
+        BASE64 + b"QUJD\r\n-- a b\r\n" * 80_000,
+        FROM + b"\r\n" + b"begin 644 a\r\n" * 20_000,
+        FROM + b"\r\n" + b"begin 644 a\r\n" + b"M\r\n" * 80_000,
+        FROM + b"Content-Type: text/html\r\n\r\n" + b"<a>&nbsp; " * 50_000 + b"-----BEGIN PGP MESSAGE-----",
+        FROM + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"= " * 130_000,
+        FROM + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=" + b" " * 260_000,
     ],
-    ids=[f"shape {number}" for number in range(12)],
+    ids=[f"shape {number}" for number in range(18)],
 )  # fmt: skip
 def test_hostile_mails_are_done_with_at_once(raw: bytes) -> None:
     began = time.process_time()
