@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from bridge.config.problem import printable
 
 MAX_SECRET = 65_536  # bytes of a secret's or key's file
-MAX_LOGO = 100_000  # bytes: a mail stays small (interface, brands)
+MAX_LOGO = 40_000  # bytes: what render puts into a mail, which stays under 100 kB with it
 MIN_RSA_BITS = 1_024  # RFC 8301, 3.2: verifiers need not take less
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
@@ -85,7 +85,7 @@ def keep_readers(path: Path, descriptor: int) -> None:
 
 
 def read_logo(path: Path) -> bytes:
-    """The bytes of a PNG, JPEG or GIF of at most 100 kB."""
+    """The bytes of a PNG, JPEG or GIF of at most 40 kB."""
     content = read_bytes(path, MAX_LOGO)
     if not content.startswith(_PICTURES):
         raise ValueError(f"{shown(path)} is no PNG, JPEG or GIF: mail clients show nothing else everywhere")

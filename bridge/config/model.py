@@ -238,7 +238,7 @@ class BrandModel(Section):
     )
     accent: Accent = setting("#2563eb", "the colour of lines and buttons")
     footer: Annotated[Text, words(500, least=0)] = setting("", "the last line of each mail")
-    logo: Logo | None = setting(None, "a PNG, JPEG or GIF of at most 100 kB, sent inside the mail")
+    logo: Logo | None = setting(None, "a PNG, JPEG or GIF of at most 40 kB, sent inside the mail")
     templates: FolderPath | None = setting(None, "a folder whose files replace ours one by one")
 
 

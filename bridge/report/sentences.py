@@ -98,6 +98,13 @@ _NEVER_LEFT: Final = Outcome(
     "The SMS service did not take it and gave a reason we do not know. It was not sent.",
     "Someone has to look at it first. " + _RING,
 )
+# A try before may have reached the phone: its fate was unknown, and nobody could be asked.
+_EXPIRED_IN_DOUBT: Final = Outcome(
+    Tone.BAD,
+    "Not confirmed",
+    "We cannot tell whether it was sent: the SMS service gave no clear answer, and it could not be sent again in time.",
+    "Please ask the person whether they got it before you send it again.",
+)
 
 
 def outcome(sms: Sms, state: State, result: str) -> Outcome:
@@ -108,6 +115,8 @@ def outcome(sms: Sms, state: State, result: str) -> Outcome:
         return _NETWORK
     if state is State.HELD and not sms.reached:
         return _NEVER_LEFT
+    if state is State.EXPIRED and sms.reached:
+        return _EXPIRED_IN_DOUBT
     if state is State.REFUSED and result:
         return Outcome(told.tone, told.word, _as_sentence(result), told.advice)
     if state is State.FAILED and result:

@@ -172,7 +172,7 @@ def unknown_no_such(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
             sms, replace(given, why="twice unknown, and the vendor has no such message"), now, timing
         )
     if now >= sms.expires_at:
-        return expired(sms, given, now, timing)
+        return expired(replace(sms, reached=0), given, now, timing)  # it is known by now that none did
     return _resend(sms, now)
 
 

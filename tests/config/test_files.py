@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes as PrivateKey
 
 from bridge.config import smtp_users_path
-from bridge.config.files import read_bytes
+from bridge.config.files import MAX_LOGO, read_bytes
 from bridge.errors import ConfigError
+from bridge.render import logo
 from tests.config.keys import PNG, certificate, pem, short_rsa_key
 from tests.config.sample import changed, read, said, write
 
@@ -103,12 +104,19 @@ def test_a_logo_is_read_whole(tmp_path: Path, head: bytes) -> None:
     )
 
 
+def test_the_largest_logo_that_is_taken_still_goes_into_a_mail(tmp_path: Path) -> None:
+    (tmp_path / "logo").write_bytes(PNG.ljust(MAX_LOGO, b"x"))
+    taken = read(tmp_path, changed(more="brands: {x: {name: x, logo: logo}}\n")).brands["x"].logo
+    assert taken is not None
+    assert logo.read(taken, "sms.local").octets == taken
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"<svg/>", "is no PNG, JPEG or GIF: mail clients show nothing else everywhere"),
         (b"", "is no PNG, JPEG or GIF: mail clients show nothing else everywhere"),
-        (PNG + b"x" * 100_000, "is larger than 100,000 bytes"),
+        (PNG + b"x" * 40_000, "is larger than 40,000 bytes"),
     ],
 )
 def test_a_logo_that_mail_clients_would_not_show_is_refused(

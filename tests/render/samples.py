@@ -159,7 +159,8 @@ def every() -> dict[str, Sample]:
         "failed-unknown-word": {"state": State.FAILED, "result": "Error 0x17 at gateway", "rank": 3},
         "unknown": {"state": State.UNKNOWN, "result": "read time-out", "rank": 0},
         "held": {"state": State.HELD, "rank": 0},
-        "expired": {"state": State.EXPIRED, "rank": 0},
+        "expired": {"state": State.EXPIRED, "rank": 0, "reached": 0},
+        "expired-in-doubt": {"state": State.EXPIRED, "rank": 0},
         "cancelled": {"state": State.CANCELLED, "rank": 3},
         "unconfirmed": {"state": State.UNCONFIRMED, "rank": 0},
         "refused": {

@@ -47,6 +47,14 @@ def test_a_held_one_that_never_left_says_so() -> None:
     assert "was not sent" in told.sentence
 
 
+def test_one_that_may_have_been_sent_before_it_expired_is_not_told_as_unsent() -> None:
+    assert "Nothing was charged" in seen("expired").advice
+    told = seen("expired-in-doubt")
+    assert told.word == "Not confirmed"
+    assert "cannot tell" in told.sentence
+    assert "charged" not in told.advice
+
+
 def test_a_known_result_word_becomes_a_sentence_and_an_unknown_one_is_quoted() -> None:
     assert seen("failed").sentence == "There is no phone with this number. Check the number and send again."
     assert "“Error 0x17 at gateway”" in seen("failed-unknown-word").sentence
