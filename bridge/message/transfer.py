@@ -70,9 +70,10 @@ def _begins_encoded(sample: bytes) -> bool:
 
 
 def _looks_clear(sample: bytes) -> bool:
-    """Whether this is words and not base64, in which a line has no blanks inside."""
+    """Whether this is words and not base64, whose lines have no blanks inside and fours of letters."""
     lines = [line for line in sample.split(b"\n")[:20] if line.strip()]
-    return sum(map(_is_spoken, lines)) * 2 > len(lines)
+    spoken = sum(map(_is_spoken, lines))
+    return spoken * 2 > len(lines) or (spoken > 0 and len(lines[0].strip()) % 4 > 0)
 
 
 def _is_spoken(line: bytes) -> bool:
