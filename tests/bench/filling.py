@@ -8,16 +8,18 @@ others was heard of no more; the rest was delivered.
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+import psycopg
 
 from bridge.decide.values import Accept, NewMail, NewSms
 from bridge.event import Event, News
 from bridge.retry import Answer
 from bridge.rules import ReportRule
 from bridge.sms import Input, Kind
-from bridge.store import Store
+from bridge.store import Store, is_postgresql
 
 TEMPLATE: Final = 1_000  # SMS
 WAITING: Final = TEMPLATE // 10
@@ -27,38 +29,43 @@ _STEP_MS: Final = 60_000  # a copy is so much older than the one before
 _FOREVER_MS: Final = 10**12
 _QUIET: Final = ReportRule(frozenset())
 
-# How each column of a copy differs; all others are the same. ``c`` is the copy, ``t`` the row.
-_NAME: Final = "c.name || substr(t.{0}, 8)"
+Run = Callable[[str], Any]
+
+# How each column of a copy differs; all others are the same. The words in braces are those of the copy: its number
+# ``k``, the begin of its ``name``s, the ``digits`` of its numbers, how much older it is (``back``, ms), what is
+# added to ids of SMS (``first``) and of the rows themselves (``own``).
+_MESSAGE_ID: Final = "substr(message_id, 1, 4) || '{name}' || substr(message_id, 12)"
 _CHANGES: Final[Mapping[str, Mapping[str, str]]] = {
     "mail": {
-        "id": _NAME.format("id"),
-        "batch": _NAME.format("batch"),
-        "header_message_id": "c.name || t.header_message_id",
-        "received_at": "t.received_at - c.back",
+        "id": "'{name}' || substr(id, 8)",
+        "batch": "'{name}' || substr(batch, 8)",
+        "header_message_id": "'{name}' || header_message_id",
+        "received_at": "received_at - {back}",
     },
     "sms": {
-        "id": "t.id + c.first",
-        "message_id": "substr(t.message_id, 1, 4) || c.name || substr(t.message_id, 12)",
-        "mail_id": _NAME.format("mail_id"),
-        "reply_key": _NAME.format("reply_key"),
-        "number": "'+614' || c.digits || substr(t.number, 10)",
-        "tail": "substr(t.tail, 1, 3) || c.stigid || '416+'",
-        "created_at": "t.created_at - c.back",
-        "updated_at": "t.updated_at - c.back",
+        "id": "id + {own}",
+        "message_id": _MESSAGE_ID,
+        "mail_id": "'{name}' || substr(mail_id, 8)",
+        "reply_key": "'{name}' || substr(reply_key, 8)",
+        "number": "'+614{digits}' || substr(number, 10)",
+        "tail": "substr(tail, 1, 3) || '{stigid}416+'",
+        "created_at": "created_at - {back}",
+        "updated_at": "updated_at - {back}",
     },
-    "seen": {"fingerprint": "{random}", "mail_id": _NAME.format("mail_id")},
-    "history": {"id": "t.id + {span} * c.k", "sms_id": "t.sms_id + c.first"},
-    "vendor_id": {"value": "c.name || t.value", "sms_id": "t.sms_id + c.first"},
-    "job_price": {"sms_id": "t.sms_id + c.first", "job": "c.name || t.job"},
+    "seen": {"fingerprint": "{random}", "mail_id": "'{name}' || substr(mail_id, 8)"},
+    "history": {"id": "id + {own}", "sms_id": "sms_id + {first}"},
+    "vendor_id": {"value": "'{name}' || value", "sms_id": "sms_id + {first}"},
+    "job_price": {"sms_id": "sms_id + {first}", "job": "'{name}' || job"},
     "event": {
-        "id": "t.id + {span} * c.k",
-        "sms_id": "t.sms_id + c.first",
-        "message_id": "substr(t.message_id, 1, 4) || c.name || substr(t.message_id, 12)",
-        "job": "c.name || t.job",
+        "id": "id + {own}",
+        "sms_id": "sms_id + {first}",
+        "message_id": _MESSAGE_ID,
+        "job": "'{name}' || job",
         "fingerprint": "{random}",
-        "phone": "'+614' || c.digits || substr(t.phone, 10)",
+        "phone": "'+614{digits}' || substr(phone, 10)",
     },
 }
+_COUNTED: Final = ("sms", "history", "event")  # whose ids are numbers
 
 
 def a_mail(serial: int) -> Accept:
@@ -97,51 +104,59 @@ def _delivered(message_id: str, number: str) -> Event:
 def multiply(database: str | Path, rows: int) -> None:
     """Copy what `fill` made until there are ``rows`` SMS. Nobody else may have the database open."""
     with _connected(database) as (run, columns_of, random):
-        _number_copies(run, rows // TEMPLATE)
+        spans = {table: int(run(f"SELECT max(id) FROM {table}")[0]) for table in _COUNTED}
         for table, changes in _CHANGES.items():
-            (span,) = run(f'SELECT coalesce(max(id), 0) FROM "{table}"') if "id" in changes else (0,)
             columns = columns_of(table)
-            unknown = set(changes) - set(columns)
-            if unknown:
+            if unknown := set(changes) - set(columns):
                 raise RuntimeError(f"{table} has no {', '.join(sorted(unknown))}")
-            values = (
-                changes.get(column, f't."{column}"').format(span=span, random=random) for column in columns
-            )
             names = ", ".join(f'"{column}"' for column in columns)
-            run(
-                f'INSERT INTO "{table}" ({names}) SELECT {", ".join(values)} FROM copy c CROSS JOIN "{table}" t'
-            )
-        run("DROP TABLE copy")
-
-
-def _number_copies(run: Any, copies: int) -> None:
-    run(
-        "CREATE TABLE copy (k BIGINT PRIMARY KEY, name TEXT, digits TEXT, stigid TEXT, first BIGINT, back BIGINT)"
-    )
-    for k in range(1, copies):
-        digits = f"{k:05}"
-        name = f"{k:07}"  # for the first digits of the time in a name
-        values = (k, f"'{name}'", f"'{digits}'", f"'{digits[::-1]}'", k * TEMPLATE, k * _STEP_MS)
-        run(f"INSERT INTO copy VALUES ({', '.join(map(str, values))})")
+            values = ", ".join(changes.get(column, f'"{column}"') for column in columns)
+            run(f"CREATE TEMP TABLE template_{table} AS SELECT * FROM {table}")
+            for k in range(1, rows // TEMPLATE):
+                words = {
+                    "name": f"{k:07}",
+                    "digits": f"{k:05}",
+                    "stigid": f"{k:05}"[::-1],
+                    "back": k * _STEP_MS,
+                    "first": k * spans["sms"],
+                    "own": k * spans.get(table, 0),
+                    "random": random,
+                }
+                run(f"INSERT INTO {table} ({names}) SELECT {values.format(**words)} FROM template_{table}")
 
 
 @contextlib.contextmanager
-def _connected(database: str | Path) -> Iterator[tuple[Any, Any, str]]:
+def _connected(database: str | Path) -> Iterator[tuple[Run, Callable[[str], list[str]], str]]:
     """Yield how to run a statement (returning its first row), a table's columns, and 16 random octets in SQL."""
-    path = str(database)
-    if "://" in path:
-        raise NotImplementedError
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA cache_size = -1000000")
-        connection.execute("BEGIN")
+    if is_postgresql(database):
+        with psycopg.connect(str(database)) as server:
+            server.execute("SET synchronous_commit = off")
 
-        def run(statement: str) -> Any:
-            return connection.execute(statement).fetchone()
+            def run_there(statement: str) -> Any:
+                done = server.execute(statement.encode())
+                return done.fetchone() if done.description else None
 
-        def columns_of(table: str) -> list[str]:
-            return [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+            def columns_there(table: str) -> list[str]:
+                asked = server.execute(f"SELECT * FROM {table} LIMIT 0".encode())
+                return [column.name for column in asked.description or ()]
 
-        yield run, columns_of, "randomblob(16)"
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            yield run_there, columns_there, "uuid_send(gen_random_uuid())"
+            for table in _COUNTED:
+                ids = f"pg_get_serial_sequence('{table}', 'id')"
+                server.execute(f"SELECT setval({ids}, (SELECT max(id) FROM {table}))".encode())
+        with psycopg.connect(str(database), autocommit=True) as server:
+            server.execute(
+                "VACUUM ANALYZE"
+            )  # as its own vacuum has done in a server that grew so large by itself
+        return
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as file:
+        file.execute("PRAGMA synchronous = OFF")
+        file.execute("PRAGMA cache_size = -1000000")
+        file.execute("BEGIN")
+        yield (
+            lambda statement: file.execute(statement).fetchone(),
+            lambda table: [row[1] for row in file.execute(f"PRAGMA table_info({table})")],
+            "randomblob(16)",
+        )
+        file.execute("COMMIT")
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")

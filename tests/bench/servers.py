@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
+import psycopg
 import yaml
 
 from tests.bench.load import SENDER, program
@@ -25,23 +26,26 @@ _POLL_S: Final = 0.02
 class Bridge:
     """``smsbridge serve``, as it is installed, on a database of its own."""
 
-    def __init__(self, folder: Path, vendor: int = 9, *, rate: int = 100_000, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, vendor: int = 9, *, rate: int = 100_000, database: str = "", **changes: Any
+    ) -> None:
         self.folder = folder
         self.smtp = free_port()
         self.hook = free_port()
         self.desk = free_port()
-        self.database = folder / "bridge.db"
+        self.database: str | Path = database or folder / "bridge.db"
         self.config = folder / "bridge.yaml"
         self.process: Process | None = None
         self.config.write_text(yaml.safe_dump(self._settings(vendor, rate) | changes))
 
     def _settings(self, vendor: int, rate: int) -> dict[str, Any]:
         url = f"http://127.0.0.1:{vendor}"
+        database = f"sqlite://{self.database}" if isinstance(self.database, Path) else self.database
         return {
             "domains": ["sms.local"],
             "region": "AU",
             "admin": "admin@plant.example",
-            "database": f"sqlite://{self.database}",
+            "database": database,
             "smtp": {"listen": [{"address": "127.0.0.1", "port": self.smtp, "tls": "none"}]},
             "http": {"listen": {"address": "127.0.0.1", "port": self.hook}, "url": url},
             "desk": {"listen": {"address": "127.0.0.1", "port": self.desk}},
@@ -81,6 +85,11 @@ class Bridge:
 
     def count(self, what: str = "SELECT count(*) FROM sms") -> int:
         """Ask its database."""
+        if not isinstance(self.database, Path):
+            with psycopg.connect(self.database) as server:
+                row = server.execute(what.encode()).fetchone()
+                assert row is not None
+                return int(row[0])
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
             return int(db.execute(what).fetchone()[0])
 
@@ -97,6 +106,11 @@ class Vendor:
         self.port = port or free_port()
         self.process = Process(python("tests.bench.vendor", str(self.port)), folder / "vendor.log")
         wait_until_listening(self.process, self.port)
+
+    @property
+    def different(self) -> int:
+        """How many different MessageIDs there were."""
+        return int(self._asked("/stats")["different"])
 
     def stats(self) -> tuple[int, float]:
         """Return how many SMS came, and when the last one did."""

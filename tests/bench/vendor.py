@@ -28,6 +28,7 @@ class Books:
         self.count = 0
         self.last_at = 0.0
         self.times: dict[str, float] = {}
+        self.ids: set[str] = set()
         self.refused = 0
         self.refusing = False
         self.webhooks: asyncio.Queue[bytes] = asyncio.Queue()
@@ -40,6 +41,7 @@ class Books:
         self.last_at = time.monotonic()
         found = _MESSAGE_ID.search(body)
         message_id = found[1].decode() if found else ""
+        self.ids.add(message_id)
         if serial := _SERIAL.search(body):
             self.times[serial[1].decode()] = began_at
         if self.hook is not None:
@@ -113,7 +115,7 @@ class Exchange(asyncio.Protocol):
         if head.startswith(b"GET /times"):
             return json.dumps(books.times).encode()
         told = {"count": books.count, "last_at": books.last_at, "refused": books.refused}
-        return json.dumps(told).encode()
+        return json.dumps(told | {"different": len(books.ids)}).encode()
 
     def _answer(self, body: bytes) -> None:
         assert self._wire is not None
