@@ -67,22 +67,17 @@ def _text(body: bytes) -> str:
 
 
 def _read_json(text: str) -> Value:
-    value: Value = json.loads(
-        text,
-        object_pairs_hook=_mapping,
-        parse_constant=_no_constant,
-        parse_int=_number,
-        parse_float=_number,
-    )
+    value: Value = _JSON.decode(text)
     _check_depth(value, MAX_DEPTH)
     return value
 
 
 def _check_depth(value: Any, room: int) -> None:
-    if room < 0:
-        raise EventError("the document is nested too deeply")
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_depth(inner, room - 1)
+        if not room:
+            raise EventError("the document is nested too deeply")
+        if isinstance(inner, dict | list):
+            _check_depth(inner, room - 1)
 
 
 def _mapping(pairs: Iterable[tuple[str, Any]]) -> dict[str, Value]:
@@ -103,6 +98,11 @@ def _number(text: str) -> str:
     if len(text) > MAX_DIGITS:
         raise EventError("the document holds a number that is too long")
     return text
+
+
+_JSON: Final = json.JSONDecoder(
+    object_pairs_hook=_mapping, parse_constant=_no_constant, parse_int=_number, parse_float=_number
+)
 
 
 def _read_xml(text: str) -> Value:

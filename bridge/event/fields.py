@@ -127,8 +127,11 @@ def time_of(fields: Fields, zone: tzinfo) -> int | None:
 
 
 def _first_moment(fields: Fields, names: Iterable[str], zone: tzinfo) -> int | None:
-    read = (clean.moment(text_of(fields, name), zone) for name in names)
-    return next((at for at in read if at is not None), None)
+    for name in names:
+        text = text_of(fields, name)
+        if text and (at := clean.moment(text, zone)) is not None:
+            return at
+    return None
 
 
 def raw_of(fields: Fields) -> str:

@@ -10,7 +10,7 @@ _TO_UPPER: Final = bytes(_UPPER[byte & 31] for byte in range(256))
 _TO_LOWER: Final = bytes(_LOWER[byte & 31] for byte in range(256))
 MAX_MESSAGE_ID: Final = 40  # vendor: at most 40 letters and digits
 RANDOM_PART: Final = 20  # of 32 signs: 100 bits, not to be guessed
-_MAIL_RANDOM: Final = 4  # told to nobody but its sender; it only has to be another one
+_MAIL_RANDOM: Final = 8  # 40 bits: a busy node gives several away in one millisecond
 
 
 # Names begin with their time: so a new row goes to the end of its index, at a million rows as at the first.

@@ -26,7 +26,18 @@ async def early(request: Request) -> Response:
     return PlainTextResponse("not read")
 
 
-APP = Starlette(routes=[Route("/", echo, methods=["GET", "POST"]), Route("/early", early, methods=["POST"])])
+async def names(request: Request) -> Response:
+    await request.body()
+    return PlainTextResponse(",".join(request.headers))
+
+
+APP = Starlette(
+    routes=[
+        Route("/", echo, methods=["GET", "POST"]),
+        Route("/early", early, methods=["POST"]),
+        Route("/names", names, methods=["POST"]),
+    ]
+)
 
 
 @pytest.fixture
@@ -60,6 +71,104 @@ async def test_a_request_that_does_not_end_is_cut(port: int, begun: bytes) -> No
     with connected("127.0.0.1", port) as one:
         one.sendall(begun)
         assert await asyncio.to_thread(_rest, one) == b""  # what is said until the server hangs up
+
+
+async def test_empty_lines_do_not_hold_a_connection(port: int) -> None:
+    def drip() -> int:
+        with connected("127.0.0.1", port) as one:
+            one.settimeout(0.05)
+            for sent in range(600):
+                try:
+                    one.sendall(b"\r\n")
+                    if not one.recv(1):
+                        return sent
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    return sent
+        return 600
+
+    assert await asyncio.to_thread(drip) < 600
+
+
+@pytest.mark.parametrize(
+    ("begun", "flood"),
+    [
+        (HEAD, b"X-Bomb: x\r\n"),
+        (HEAD + b"X-Bomb: ", b"x" * 16),
+        (b"GET /", b"x" * 16),
+        (b"", b"\r\n" * 8),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x" * 16),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: x\r\n"),
+    ],
+    ids=["fields", "a field", "a path", "empty lines", "an extension", "trailers"],
+)
+async def test_a_header_without_end_is_cut_long_before_its_time(begun: bytes, flood: bytes) -> None:
+    def pour(port: int) -> int:
+        with connected("127.0.0.1", port) as one:
+            one.sendall(begun)
+            for sent in range(1_000):
+                try:
+                    one.sendall(flood * (http.MAX_HEAD // len(flood)))
+                except ConnectionError:
+                    return sent
+        return 1_000
+
+    async with http_server(APP, "127.0.0.1", 0) as port:
+        assert await asyncio.to_thread(pour, port) < 1_000
+
+
+async def test_requests_may_come_before_the_answer_to_the_first_but_not_without_end(port: int) -> None:
+    one_request = HEAD + b"Content-Length: 2\r\n\r\nok"
+
+    def asked(count: int) -> bytes:
+        with connected("127.0.0.1", port) as one:
+            one.sendall(one_request * count)
+            return _rest(one)
+
+    assert (await asyncio.to_thread(asked, http.MAX_WAITING)).count(b"HTTP/1.1 200 OK") == http.MAX_WAITING
+    assert b"400 Bad Request" in await asyncio.to_thread(asked, 10_000)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"Content-Length: 44\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        b"Content-Length: 0\r\nContent-Length: 44\r\n\r\n",
+        b"Content-Length: +0\r\n\r\n",
+        b"Content-Length: 0x0\r\n\r\n",
+        b"Content-Length : 0\r\n\r\n",
+        b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0\n\n",
+        b"X: a\nContent-Length: 0\r\n\r\n",
+        b"X: a\rContent-Length: 0\r\n\r\n",
+        b"X\0: a\r\nContent-Length: 0\r\n\r\n",
+        b"\r\n",  # no length at all: a POST without a body, and what follows is a request of its own
+    ],
+)
+async def test_no_request_is_smuggled_behind_one_that_lies_about_its_length(port: int, lie: bytes) -> None:
+    """Two servers that see different ends see different requests; so an unclear end is no request."""
+    second = b"POST /names HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    with connected("127.0.0.1", port) as one:
+        one.sendall(HEAD + lie + second)
+        said = await asyncio.to_thread(_rest, one)
+    if lie == b"\r\n":
+        assert said.count(b"HTTP/1.1 200 OK") == 2
+    else:
+        assert b"host,content-length" not in said
+        assert said.count(b"HTTP/1.1 400 Bad Request") == 1
+
+
+async def test_a_trailer_is_no_header(port: int) -> None:
+    body = b"2\r\nok\r\n0\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n"
+    with connected("127.0.0.1", port) as one:
+        one.sendall(b"POST /names HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        said = await asyncio.to_thread(_rest, one)
+    assert said.endswith(b"host,transfer-encoding")
 
 
 async def test_a_second_request_that_does_not_end_is_cut_too(port: int) -> None:

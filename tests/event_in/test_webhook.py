@@ -353,7 +353,7 @@ async def test_a_caller_that_hangs_up_after_the_body_does_not_undo_the_event(sto
     async def send(message: Any) -> None:
         pass
 
-    request = asyncio.create_task(application(scope, receive, send))
+    request = asyncio.ensure_future(application(scope, receive, send))
     await taken.wait()
     await asyncio.sleep(0)
     request.cancel()
