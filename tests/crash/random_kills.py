@@ -12,6 +12,7 @@ CLIENTS: Final = 3
 PAUSE_S: Final = 0.05  # of a client between two mails: enough that some moments are busy and some are not
 LONGEST_LIFE_S: Final = 0.8
 STARTING: Final = 0.15  # of the kills hit a node that starts
+ALL_AT_ONCE: Final = 0.2  # of the kills hit every node there is
 LONGEST_START_S: Final = 1.2
 
 
@@ -45,7 +46,7 @@ def bad_days(world: World, seed: int) -> None:
 
 
 def kill_at_random(world: World, kills: int, seed: int) -> None:
-    """Start all nodes and the clients; kill and start one node after the other, ``kills`` times in all."""
+    """Start all nodes and the clients; kill nodes, one at a time or all at once, and start them, ``kills`` times."""
     chance = random.Random(f"kills {seed}")
     world.start_all()
     world.clients = [
@@ -54,10 +55,13 @@ def kill_at_random(world: World, kills: int, seed: int) -> None:
     for client in world.clients:
         client.start()
     end = world.kills + kills
+    places = range(len(world.nodes))
     while world.kills < end:
-        place = chance.randrange(len(world.nodes))
+        hit = places if chance.random() < ALL_AT_ONCE else [chance.choice(places)]
         time.sleep(chance.uniform(0.0, LONGEST_LIFE_S))
-        world.kill(place)
-        while world.kills < end and chance.random() < STARTING:
-            world.kill_while_starting(chance.uniform(0.05, LONGEST_START_S), place)
-        world.start(place)
+        for place in hit:
+            world.kill(place)
+        for place in hit:
+            while world.kills < end and chance.random() < STARTING:
+                world.kill_while_starting(chance.uniform(0.05, LONGEST_START_S), place)
+            world.start(place)

@@ -39,11 +39,15 @@ def _dot(edge: Edge) -> Point:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """How a commit looks from outside: about to begin, handed to the disk or the server, and safe."""
+    """How a commit looks from outside: about to begin, handed to the disk or the server, and safe.
+
+    ``finish``: what tells the commit of a send's end from another that is under way when the vendor answers.
+    """
 
     begins: Point
     between: Point
     safe: Point
+    finish: tuple[Point, ...] = ()
 
 
 COMMITS: Final = {
@@ -56,6 +60,7 @@ COMMITS: Final = {
         begins=Point("send", "entry", "COMMIT"),
         between=Point("send", "exit", "COMMIT"),
         safe=Point("receive", "exit", "COMMIT"),
+        finish=(Point("send", "entry", "submitted"),),
     ),
 }
 
@@ -113,6 +118,7 @@ def steps(engine: str) -> Sequence[Step]:
     c = COMMITS[engine]
     accepted = (_DATA, c.safe)
     claimed = (*accepted, c.begins, c.safe)
+    answered = (_form("exit"), _ANSWER, *c.finish)
     new = Standing(answered=False, posts=0, sms=("",))
     kept = Standing(answered=False, posts=0, sms=("queued",))
     claim_open = Standing(posts=0, sms=("queued",))
@@ -141,8 +147,8 @@ def steps(engine: str) -> Sequence[Step]:
         Step("after the POST is written", (*claimed, _form("exit")), sent),
         Step("when the vendor's answer is read", (*claimed, _form("exit"), _ANSWER), sent),
         Step("before the commit of finish", (_form("exit"), _ANSWER, c.begins), sent),
-        Step("in the commit of finish", (_form("exit"), _ANSWER, c.between), finishing, sent),
-        Step("after the commit of finish", (_form("exit"), _ANSWER, c.safe), told),
+        Step("in the commit of finish", (*answered, c.between), finishing, sent),
+        Step("after the commit of finish", (*answered, c.safe), told),
         Step("before the commit of an event", (_HOOK, c.begins), told),
         Step("in the commit of an event", (_HOOK, c.between), Standing(posts=1, sms=("submitted", "delivered")), told),
         Step("after the commit of an event", (_HOOK, c.safe), ended),
