@@ -195,7 +195,7 @@ def _report(seen: Evidence, states: Mapping[str, Sequence[str]]) -> Tally:
     for name, copies in _grouped((report.message_id, report) for report in seen.reports).items():
         copies.sort(key=lambda report: report.at)
         for first, again in pairwise(copies):
-            cut = bisect_left(cuts, first.at) < bisect_left(cuts, again.at)
+            cut = bisect_left(cuts, first.opened_at) < bisect_left(cuts, again.at)
             (unavoidable if cut or not first.answered else avoidable).append(name)
     return Tally(
         handled=len({report.message_id for report in seen.reports}),

@@ -54,7 +54,10 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One hand-over of a mail to the smarthost. ``answered``: the 250 after its final dot was sent."""
+    """One hand-over of a mail to the smarthost. ``answered``: the 250 after its final dot was sent.
+
+    ``opened_at`` is when its connection was opened: what a dead process had written may be read after its death.
+    """
 
     at: float
     message_id: str
@@ -62,6 +65,7 @@ class Report:
     sign: Sign
     text: str
     answered: bool
+    opened_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,14 @@ from tests.flow.running import Loop
 _NUMBER: Final = re.compile(r"\+61 ?4[\d ]{8,12}")
 
 
+class _Conversation(SMTP):
+    opened_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.opened_at = time.monotonic()
+        super().connection_made(transport)
+
+
 class Smarthost:
     """An SMTP server on loopback. ``drops`` is asked for each mail: hang up after its final dot, before the 250?
 
@@ -33,7 +41,9 @@ class Smarthost:
 
     async def _start(self) -> asyncio.Server:
         made = asyncio.get_running_loop().create_server
-        return await made(lambda: SMTP(self, hostname="smarthost.test", enable_SMTPUTF8=True), "127.0.0.1", 0)
+        return await made(
+            lambda: _Conversation(self, hostname="smarthost.test", enable_SMTPUTF8=True), "127.0.0.1", 0
+        )
 
     def close(self) -> None:
         async def stop() -> None:
@@ -42,19 +52,20 @@ class Smarthost:
         self._loop.do(stop())
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(server, _Conversation)
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         part = mail.get_body(("plain",))
         text = str(part.get_content()) if part is not None else ""
         drop = self.drops()
-        number = self._written(mail, text, answered=not drop)
+        number = self._written(mail, text, server.opened_at, answered=not drop)
         self.reached("data", number)
         if drop:
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 2.0.0 kept"
 
-    def _written(self, mail: EmailMessage, text: str, *, answered: bool) -> str:
+    def _written(self, mail: EmailMessage, text: str, opened_at: float, *, answered: bool) -> str:
         """Write a mail down; returns the number that it is about, "" for an alarm."""
         found = _NUMBER.search(str(mail["From"]))
         if found is None:
@@ -62,5 +73,6 @@ class Smarthost:
             return ""
         number = found[0].replace(" ", "")
         sign = cast(Sign, text.lstrip()[:1] if mail["Auto-Submitted"] else "↩")
-        self.reports.append(Report(time.monotonic(), str(mail["Message-ID"]), number, sign, text, answered))
+        name = str(mail["Message-ID"])
+        self.reports.append(Report(time.monotonic(), name, number, sign, text, answered, opened_at))
         return number

@@ -11,7 +11,7 @@ GOOD = Evidence(
     posts=(Post(2.0, "BRDG1", ONE, created=True, answered=True),),
     polls=(),
     hooks=(Hook(ONE, "delivered", "", taken_at=3.0),),
-    reports=(Report(4.0, "<r1@sms.local>", ONE, "✓", "✓ Delivered", answered=True),),
+    reports=(Report(4.0, "<r1@sms.local>", ONE, "✓", "✓ Delivered", answered=True, opened_at=3.9),),
     rows=(Row(ONE, "delivered"),),
     settle_s=120.0,
 )
@@ -49,7 +49,9 @@ def test_a_mail_never_answered_250_was_not_promised() -> None:
 def test_an_sms_that_ended_unmade_and_untold_is_lost() -> None:
     unmade = replace(GOOD, posts=(), hooks=(), reports=(), rows=(Row(ONE, "expired"),))
     assert verdict(unmade).send.lost == (ONE,)
-    told = replace(unmade, reports=(Report(9.0, "<r@x>", ONE, "✕", "✕ Not sent", answered=True),))
+    told = replace(
+        unmade, reports=(Report(9.0, "<r@x>", ONE, "✕", "✕ Not sent", answered=True, opened_at=8.9),)
+    )
     assert verdict(told).good, "told to the sender as not sent"
     assert verdict(replace(unmade, rows=(Row(ONE, "held"),))).good, "held for a decision"
 
@@ -105,7 +107,7 @@ def test_news_answered_200_that_does_not_show_is_lost() -> None:
     assert verdict(replace(GOOD, rows=(Row(ONE, "submitted"),))).event.lost == (ONE,)
     reply = Hook(ONE, "reply", "yes please", taken_at=5.0)
     assert verdict(replace(GOOD, hooks=(*GOOD.hooks, reply))).event.lost == (ONE,)
-    told = Report(6.0, "<r2@x>", ONE, "↩", "yes please", answered=True)
+    told = Report(6.0, "<r2@x>", ONE, "↩", "yes please", answered=True, opened_at=5.9)
     assert verdict(replace(GOOD, hooks=(*GOOD.hooks, reply), reports=(*GOOD.reports, told))).good
 
 
@@ -127,6 +129,7 @@ def test_a_mail_handed_over_twice_is_excused_by_a_cut_or_an_unheard_answer() -> 
     assert verdict(replace(GOOD, reports=(first, again), cuts=(2.0, 9.0))).report.avoidable
     for seen in (
         replace(GOOD, reports=(first, again), cuts=(5.0,)),
+        replace(GOOD, reports=(first, again), cuts=(3.95,)),  # read after the death of who wrote it
         replace(GOOD, reports=(replace(first, answered=False), again)),
     ):
         assert verdict(seen).report.unavoidable == (first.message_id,)

@@ -52,7 +52,6 @@ class World:
 
     def start(self, place: int = 0) -> Bridge:
         """Start a node and wait until it is ready."""
-        self._cut()
         node = serve(self.configs[place], env=self.clock.env)
         self.nodes[place] = node
         self._tell()
@@ -75,13 +74,12 @@ class World:
         assert node is not None
         node.process.wait(60)
         self.nodes[place] = None
-        self._cut()
+        self.cuts.append(time.monotonic())
         self.kills += 1
         self._tell()
 
     def kill_while_starting(self, after_s: float, place: int = 0) -> None:
         """Start a node and kill it ``after_s`` later, ready or not."""
-        self._cut()
         process = subprocess.Popen(
             [sys.executable, "-m", "bridge", "serve", "-c", str(self.configs[place])],
             stderr=subprocess.DEVNULL,
@@ -90,17 +88,13 @@ class World:
         time.sleep(after_s)
         process.kill()
         process.wait(60)
-        self._cut()
+        self.cuts.append(time.monotonic())
         self.kills += 1
 
     def port(self) -> int:
         """Return where a client finds SMTP now; a port where nobody is when no node is up."""
         up = self.up
         return up[int(time.monotonic() * 50) % len(up)].smtp if up else 1
-
-    def _cut(self) -> None:
-        """Note that a life ended, and that one begins: what the dead one had written is heard in between."""
-        self.cuts.append(time.monotonic())
 
     def _tell(self) -> None:
         self.vendor.addresses = [node.hook for node in self.up]
