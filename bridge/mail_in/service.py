@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import os
 from typing import Final
 
 from bridge.errors import ConfigError
@@ -54,7 +55,7 @@ class MailIn:
         try:
             return await house.loop.create_server(make, listener.address, listener.port, backlog=_BACKLOG)
         except OSError as fault:
-            reason = (fault.strerror or "cannot listen").lower()
+            reason = os.strerror(fault.errno or 0).lower()  # asyncio's own words name the address once more
             raise ConfigError(
                 f"cannot listen on {listener.address}:{listener.port} (SMTP): {reason}"
             ) from fault
