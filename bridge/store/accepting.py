@@ -1,7 +1,10 @@
 """Taking a mail: duplicates decided, the mail and its SMS written. This is the commit that a 250 stands for."""
 
-from dataclasses import replace
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import itemgetter
+from typing import Any, Final
 
 from bridge.decide.values import Accept, NewMail, NewSms
 from bridge.report import notices
@@ -22,29 +25,48 @@ GROUP_MS: Final = 15 * MINUTE
 MAX_GROUP: Final = 1_000  # numbers; then another begins
 
 
-def accept(tx: Tx, terms: Terms, taken: Accept) -> Accepted:
-    """Store a mail and its SMS; see `Store.accept`."""
-    mail_id = keys.mail_id(tx.now)
-    fresh, first = [], None
-    for new in taken.sms:
-        earlier = _seen(tx, terms, taken.mail, new, mail_id)
-        if earlier is None:
-            fresh.append(new)
-        else:
-            first = first or earlier
-    duplicates = len(taken.sms) - len(fresh)
-    if not fresh:
-        return Accepted(first or mail_id, (), duplicates, 0)
-    batch = _group(tx, taken.mail, mail_id, len(fresh))
-    tx.run("insert_mail", **values_of_mail(taken.mail, mail_id, tx.now, batch))
-    stored = tuple(_insert(tx, terms, taken.mail, mail_id, new) for new in fresh)
+@dataclass(slots=True)
+class _Taking:
+    """One of the mails being stored: its id, which of its SMS are new, and where it was seen before."""
+
+    mail: NewMail
+    sms: tuple[NewSms, ...]
+    mail_id: str
+    fresh: list[NewSms] = field(default_factory=list)
+    first: str | None = None
+    batch: str = ""
+
+    def settle(self, new: NewSms, owner: str | None) -> None:
+        """Note that ``new`` is new, or came in the mail ``owner`` before."""
+        if owner is None:
+            self.fresh.append(new)
+        elif self.first is None:
+            self.first = owner
+
+
+def accept(tx: Tx, terms: Terms, mails: Sequence[Accept]) -> list[Accepted]:
+    """Store mails that came at the same time, each table written once for all; see `Store.accept`."""
+    taking = [_Taking(taken.mail, taken.sms, keys.mail_id(tx.now)) for taken in mails]
+    _tell_duplicates(tx, terms, taking)
+    fresh = [one for one in taking if one.fresh]
+    if fresh:
+        _group(tx, fresh)
+        tx.add("insert_mail", [values_of_mail(one.mail, one.mail_id, tx.now, one.batch) for one in fresh])
+    stored = iter(_insert(tx, terms, fresh))
+    return [_accepted(tx, terms, one, tuple(islice(stored, len(one.fresh)))) for one in taking]
+
+
+def _accepted(tx: Tx, terms: Terms, one: _Taking, stored: tuple[Sms, ...]) -> Accepted:
+    duplicates = len(one.sms) - len(stored)
+    if not stored:
+        return Accepted(one.first or one.mail_id, (), duplicates, 0)
     queued = tuple(sms for sms in stored if sms.state is State.QUEUED)
     refused = tuple(sms for sms in stored if sms.state is State.REFUSED)
     if refused:
-        _tell_refused(tx, terms, mail_id, refused)
+        _tell_refused(tx, terms, one.mail_id, refused)
     if queued:
         tx.tell("sms")
-    return Accepted(mail_id, queued, duplicates, len(refused))
+    return Accepted(one.mail_id, queued, duplicates, len(refused))
 
 
 def acknowledge(tx: Tx, mail_id: str) -> None:
@@ -52,48 +74,87 @@ def acknowledge(tx: Tx, mail_id: str) -> None:
     tx.run("seen_heard", mail_id=mail_id)
 
 
-def _seen(tx: Tx, terms: Terms, mail: NewMail, new: NewSms, mail_id: str) -> str | None:
-    """Note this text of this mail; return the id of the mail it came in before, None if it is new.
+def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[_Taking]) -> None:
+    """Note each text of each mail, and tell those that are new from those that came before.
 
     Uniqueness is the table's. A number that was refused and is allowed now is no duplicate.
     """
-    header = mail.header_message_id
-    if header is None and mail.proof == "operator":
+    owners: dict[bytes, str] = {}  # by fingerprint: the mail that it came in first
+    notes, marked = [], []
+    for one in taking:
+        for new in one.sms:
+            mark = _mark(one.mail, new)
+            marked.append((one, new, mark))
+            if mark is not None and mark not in owners:
+                owners[mark] = one.mail_id
+                notes.append(_note(tx, terms, one, mark))
+    notes.sort(
+        key=itemgetter("mark")
+    )  # in one order everywhere, so that nodes do not wait for each other in a ring
+    if notes and tx.add("note_seen", notes) < len(notes):
+        for note in notes:
+            row = tx.one("seen_in", mark=note["mark"])
+            assert row is not None
+            owners[note["mark"]] = str(row[0])
+    begun: set[bytes] = set()
+    for one, new, mark in marked:
+        is_new = mark is None or (owners[mark] == one.mail_id and mark not in begun)
+        one.settle(new, None if is_new or mark is None else owners[mark])
+        if mark is not None:
+            begun.add(mark)
+
+
+def _mark(mail: NewMail, new: NewSms) -> bytes | None:
+    if mail.header_message_id is None and mail.proof == "operator":
         return None  # no line that breaks: a person sees what happened
-    mark = keys.fingerprint(mail.sender, header, new.number, new.text, "refused" if new.refused else "")
-    wait = UNHEARD_MS if header is None else terms.settings.duplicates_window_ms
-    if tx.run(
-        "note_seen", mark=mark, mail_id=mail_id, until=tx.now + wait, now=tx.now, open=int(header is None)
-    ):
-        return None
-    row = tx.one("seen_in", mark=mark)
-    assert row is not None
-    return str(row[0])
+    refused = "refused" if new.refused else ""
+    return keys.fingerprint(mail.sender, mail.header_message_id, new.number, new.text, refused)
 
 
-def _group(tx: Tx, mail: NewMail, mail_id: str, numbers: int) -> str:
-    """Return the group of a mail, that is the first mail with its sender and Message-ID, and count it."""
-    batch, before = mail_id, 0
-    if mail.header_message_id is not None:
-        tx.alone(
-            "mail", mail.sender, mail.header_message_id
-        )  # a server that split it sends the parts at once
-        row = tx.one("group_of", header=mail.header_message_id, sender=mail.sender, since=tx.now - GROUP_MS)
-        if row is not None and row[1] < MAX_GROUP:
-            batch, before = row
-    if before + numbers > notices.SUMMARY_ABOVE:
-        # One that grows after its summary is summed up again.
-        at = tx.now + notices.SUMMARY_AFTER_MS
-        tx.run("grow_batch", id=batch, size=before + numbers, at=at)
-    return str(batch)
+def _note(tx: Tx, terms: Terms, one: _Taking, mark: bytes) -> dict[str, Any]:
+    unheard = one.mail.header_message_id is None
+    wait = UNHEARD_MS if unheard else terms.settings.duplicates_window_ms
+    return {"mark": mark, "mail_id": one.mail_id, "until": tx.now + wait, "now": tx.now, "open": int(unheard)}
 
 
-def _insert(tx: Tx, terms: Terms, mail: NewMail, mail_id: str, new: NewSms) -> Sms:
+def _group(tx: Tx, taking: Sequence[_Taking]) -> None:
+    """Give each mail its group, that is the first mail with its sender and Message-ID, and count it."""
+    named = sorted(
+        {(one.mail.sender, one.mail.header_message_id) for one in taking if one.mail.header_message_id}
+    )
+    for sender, header in named:
+        tx.alone("mail", sender, header)  # a server that split it sends the parts at once
+    since = tx.now - GROUP_MS
+    found = tx.each(
+        "group_of", [{"header": header, "sender": sender, "since": since} for sender, header in named]
+    )
+    groups = {(sender, header): (str(batch), int(size)) for sender, header, batch, size in found}
+    for one in taking:
+        key = (one.mail.sender, one.mail.header_message_id or one.mail_id)
+        batch, before = groups.get(key, (one.mail_id, 0))
+        if before >= MAX_GROUP:
+            batch, before = one.mail_id, 0
+        size = before + len(one.fresh)
+        one.batch, groups[key] = batch, (batch, size)
+        if size > notices.SUMMARY_ABOVE:
+            # One that grows after its summary is summed up again.
+            tx.run("grow_batch", id=batch, size=size, at=tx.now + notices.SUMMARY_AFTER_MS)
+
+
+def _insert(tx: Tx, terms: Terms, taking: Sequence[_Taking]) -> list[Sms]:
+    """Write the new SMS of all mails; return them in order."""
+    asked = [(new, _sms(tx, terms, one, new)) for one in taking for new in one.fresh]
+    rows = [{"recipient": new.recipient, "tail": new.number[::-1], **sms_values(sms)} for new, sms in asked]
+    ids = tx.add_numbered("insert_sms", rows)
+    return [with_id(sms, sms_id) for (_, sms), sms_id in zip(asked, ids, strict=True)]
+
+
+def _sms(tx: Tx, terms: Terms, one: _Taking, new: NewSms) -> Sms:
     now = tx.now
-    sms = Sms(
+    return Sms(
         id=0,
         message_id=keys.message_id(terms.settings.message_prefix, now),
-        mail_id=mail_id,
+        mail_id=one.mail_id,
         number=new.number,
         text=new.text,
         encoding=new.encoding,
@@ -110,12 +171,8 @@ def _insert(tx: Tx, terms: Terms, mail: NewMail, mail_id: str, new: NewSms) -> S
         state_since=now,
         result=new.refused,
         resubmit_of=new.resubmit_of,
-        sender=mail.sender,
+        sender=one.mail.sender,
     )
-    tail = new.number[::-1]
-    row = tx.one("insert_sms", recipient=new.recipient, tail=tail, **sms_values(sms))
-    assert row is not None
-    return with_id(sms, row[0])
 
 
 def _tell_refused(tx: Tx, terms: Terms, mail_id: str, refused: tuple[Sms, ...]) -> None:

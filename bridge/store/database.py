@@ -4,12 +4,14 @@ The verbs are written once, as plain functions over `Tx`; a `Database` runs them
 database it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 Topic = Literal["sms", "outbox", "poll"]
 Row = tuple[Any, ...]
+Values = Mapping[str, Any]
 Clock = Callable[[], int]  # ms UTC
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -33,6 +35,18 @@ class Tx(Protocol):
         """Return how many rows were written."""
         ...
 
+    def add(self, name: str, rows: Sequence[Values]) -> int:
+        """Run an INSERT of one row for all ``rows`` at once; return how many were written."""
+        ...
+
+    def add_numbered(self, name: str, rows: Sequence[Values]) -> Sequence[int]:
+        """Run an INSERT that returns an id for all ``rows`` at once; return the ids in order."""
+        ...
+
+    def each(self, name: str, rows: Sequence[Values]) -> list[Row]:
+        """Return what a query finds for each of ``rows``, all in one list."""
+        ...
+
     def alone(self, *mark: str) -> None:
         """Wait until no other unit that asked for the same mark is on its way; then see what it has stored."""
         ...
@@ -40,6 +54,9 @@ class Tx(Protocol):
     def tell(self, topic: Topic) -> None:
         """Wake those who wait for ``topic``, once this unit is committed."""
         ...
+
+
+Together = Callable[[Tx, Sequence[A]], Sequence[T]]
 
 
 class Database(Protocol):
@@ -50,6 +67,11 @@ class Database(Protocol):
 
     async def write(self, unit: Callable[[Tx], T]) -> T:
         """Return what ``unit`` returned, after its commit. A caller that is cancelled undoes nothing."""
+        ...
+
+    async def write_together(self, units: Together[A, T], one: A) -> T:
+        """Return what ``units`` returned for ``one``: it runs once for all that are asked for at the same time,
+        unless that fails for one of them. Else as `write`."""
         ...
 
     async def read(self, unit: Callable[[Tx], T]) -> T:

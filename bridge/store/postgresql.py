@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeVar, cast
 import psycopg
 
 from bridge.errors import StoreError
-from bridge.store.database import Clock, Row, Topic, Tx
+from bridge.store.database import Clock, Row, Topic, Tx, Values
 from bridge.store.postgresql_schema import check_schema
 from bridge.store.postgresql_session import Session, is_standby, raced, translated
 from bridge.store.queries import Numbered, numbered
@@ -51,6 +51,15 @@ class PostgresTx:
     def run(self, name: str, /, **values: object) -> int:
         result = self._session.run(self._statements[name], values, prepared=self._writing)
         return result.command_tuples or 0
+
+    def add(self, name: str, rows: Sequence[Values]) -> int:
+        return sum(self.run(name, **row) for row in rows)
+
+    def add_numbered(self, name: str, rows: Sequence[Values]) -> Sequence[int]:
+        return [self.all(name, **row)[0][0] for row in rows]
+
+    def each(self, name: str, rows: Sequence[Values]) -> list[Row]:
+        return [found for row in rows for found in self.all(name, **row)]
 
     def alone(self, *mark: str) -> None:
         digest = blake2b("\0".join(mark).encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 from bridge.errors import StoreError
-from bridge.store.database import Clock, Row, Topic, Tx
+from bridge.store.at_once import asking, inserting
+from bridge.store.database import Clock, Row, Topic, Tx, Values
 from bridge.store.queries import statements
 from bridge.store.schema import newest
 from bridge.store.sqlite_file import Identity, identity, open_reader, open_writer
@@ -43,6 +44,20 @@ class SqliteTx:
 
     def run(self, name: str, /, **values: object) -> int:
         return self._connection.execute(self._statements[name], values).rowcount
+
+    def add(self, name: str, rows: Sequence[Values]) -> int:
+        return sum(self._connection.execute(*part).rowcount for part in inserting(name, rows))
+
+    def add_numbered(self, name: str, rows: Sequence[Values]) -> Sequence[int]:
+        ids: list[int] = []
+        for part in inserting(name, rows):
+            done = self._connection.execute(*part)
+            # One statement of the one writer: its rows have followed each other.
+            ids += range(cast(int, done.lastrowid) - done.rowcount + 1, cast(int, done.lastrowid) + 1)
+        return ids
+
+    def each(self, name: str, rows: Sequence[Values]) -> list[Row]:
+        return [row for part in asking(name, rows) for row in self._connection.execute(*part).fetchall()]
 
     def alone(self, *mark: str) -> None:
         """There is one writer at a time: every unit is."""

@@ -28,7 +28,7 @@ from bridge.store import (
     sending,
     sweeping,
 )
-from bridge.store.database import Database, Topic, Tx
+from bridge.store.database import Database, Together, Topic, Tx
 from bridge.store.sending import Turns
 from bridge.store.terms import Terms
 from bridge.store.values import (
@@ -77,6 +77,7 @@ class Store:
         self._part_lock = part_lock
         self._terms = Terms(settings, timing)
         self._turns = Turns()
+        self._accept: Together[Accept, Accepted] = lambda tx, mails: accepting.accept(tx, self._terms, mails)
         self._checked_at = -CHECK_EVERY_S
         self._put_off: tuple[float, StoreError] | None = None
         self._counted: tuple[float, Counts] | None = None
@@ -124,7 +125,7 @@ class Store:
     async def accept(self, taken: Accept) -> Accepted:
         """Store a mail and its SMS. When this returns, they are safe: this is what a 250 promises."""
         try:
-            accepted = await self._write(lambda tx: accepting.accept(tx, self._terms, taken))
+            accepted = await self._database.write_together(self._accept, taken)
         except StoreError as error:
             self._put_off = time.monotonic(), error
             raise

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from bridge.errors import StoreError
-from bridge.store.database import Topic, Tx
+from bridge.store.database import Together, Topic, Tx
 
+A = TypeVar("A")
 T = TypeVar("T")
 OnCommit = Callable[[set[Topic]], None]
 
@@ -24,10 +25,9 @@ READERS: Final = 3
 
 @dataclass(slots=True)
 class Item:
-    """A unit that waits, and what became of it: ``error``, or ``value`` and what it told."""
+    """A unit to run, and what became of it: ``error``, or ``value`` and what it told."""
 
     unit: Callable[[Tx], Any]
-    future: "asyncio.Future[Any]"
     value: Any = None
     error: BaseException | None = None
     topics: set[Topic] = field(default_factory=set)
@@ -39,6 +39,52 @@ class Item:
     def fail(self, error: BaseException) -> None:
         """Nothing of it is stored, or nobody knows."""
         self.value, self.topics, self.error = None, set(), error
+
+
+@dataclass(slots=True)
+class _Call:
+    """Somebody who waits for ``unit``, or with others for the share of ``one`` in what ``units`` does."""
+
+    future: "asyncio.Future[Any]"
+    unit: Callable[[Tx], Any] | None = None
+    units: Together[Any, Any] | None = None
+    one: Any = None
+
+
+@dataclass(slots=True)
+class _Work:
+    """An item with those who wait for it; when they share it, its value holds one for each."""
+
+    calls: list[_Call]
+    item: Item
+
+    @staticmethod
+    def of(calls: list[_Call]) -> "_Work":
+        """The work that is done once for all ``calls``."""
+        unit, units = calls[0].unit, calls[0].units
+        if units is not None:
+            unit = lambda tx: units(tx, [call.one for call in calls])  # noqa: E731
+        assert unit is not None
+        return _Work(calls, Item(unit))
+
+    @property
+    def divisible(self) -> bool:
+        """Whether it failed, by itself and not with the database, and may do for some of those who wait for it."""
+        error = self.item.error
+        return len(self.calls) > 1 and error is not None and not isinstance(error, StoreError)
+
+    def answer(self) -> None:
+        """Tell all who wait, but those that were cancelled meanwhile: what was committed stands."""
+        item = self.item
+        if item.error is not None:
+            for call in self.calls:
+                if not call.future.done():
+                    call.future.set_exception(item.error)
+            return
+        shares = [item.value] if self.calls[0].units is None else item.value
+        for call, share in zip(self.calls, shares, strict=True):
+            if not call.future.done():
+                call.future.set_result(share)
 
 
 class Engine(Protocol):
@@ -72,18 +118,23 @@ class ThreadedDatabase:
         self.engine = engine
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._writer = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
         self._writer.start()
 
     async def write(self, unit: Callable[[Tx], T]) -> T:
+        return cast(T, await self._asked(_Call(self._loop.create_future(), unit)))
+
+    async def write_together(self, units: Together[A, T], one: A) -> T:
+        return cast(T, await self._asked(_Call(self._loop.create_future(), units=units, one=one)))
+
+    def _asked(self, call: _Call) -> "asyncio.Future[Any]":
         if self._closed:
             raise StoreError("the database is closed")
-        item = Item(unit, self._loop.create_future())
-        self._waiting.put(item)
-        return cast(T, await item.future)
+        self._waiting.put(call)
+        return call.future
 
     async def read(self, unit: Callable[[Tx], T]) -> T:
         if self._closed:
@@ -104,44 +155,58 @@ class ThreadedDatabase:
     # --- the writing thread ---
 
     def _write_loop(self) -> None:
-        while (item := self._waiting.get()) is not None:
-            batch, last = self._drain(item)
-            self.engine.commit(batch)
-            self._hand_back(batch)
-            topics = set().union(*(item.topics for item in batch))
+        while (call := self._waiting.get()) is not None:
+            calls, last = self._drain(call)
+            works = self._commit(_works(calls))
+            self._hand_back(works)
+            topics = set().union(*(work.item.topics for work in works))
             if topics:
                 self.engine.committed(topics)
             if last:
                 break
         self.engine.end_writing()
 
-    def _drain(self, first: Item) -> tuple[list[Item], bool]:
+    def _drain(self, first: _Call) -> tuple[list[_Call], bool]:
         batch = [first]
         while len(batch) < MAX_BATCH:
             try:
-                item = self._waiting.get_nowait()
+                call = self._waiting.get_nowait()
             except queue.Empty:
                 break
-            if item is None:
+            if call is None:
                 return batch, True
-            batch.append(item)
+            batch.append(call)
         return batch, False
 
-    def _hand_back(self, batch: list[Item]) -> None:
+    def _commit(self, works: list[_Work]) -> list[_Work]:
+        """Have all of it run, and what failed for one of many again for each."""
+        self.engine.commit([work.item for work in works])
+        again = [_Work.of([call]) for work in works if work.divisible for call in work.calls]
+        if not again:
+            return works
+        self.engine.commit([work.item for work in again])
+        return [work for work in works if not work.divisible] + again
+
+    def _hand_back(self, works: list[_Work]) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._deliver, batch)
+            self._loop.call_soon_threadsafe(self._deliver, works)
         except RuntimeError:
             pass  # the loop is closed: nobody is left to hear it
 
-    def _deliver(self, batch: list[Item]) -> None:
+    def _deliver(self, works: list[_Work]) -> None:
         topics: set[Topic] = set()
-        for item in batch:
-            topics |= item.topics
-            if item.future.done():
-                continue  # its caller was cancelled; the commit stands
-            if item.error is None:
-                item.future.set_result(item.value)
-            else:
-                item.future.set_exception(item.error)
+        for work in works:
+            topics |= work.item.topics
+            work.answer()
         if topics:
             self._on_commit(topics)
+
+
+def _works(calls: list[_Call]) -> list[_Work]:
+    """The work for ``calls``: those that ask for the same share it."""
+    alone = [[call] for call in calls if call.units is None]
+    together: dict[Any, list[_Call]] = {}
+    for call in calls:
+        if call.units is not None:
+            together.setdefault(call.units, []).append(call)
+    return [_Work.of(group) for group in (*alone, *together.values())]

@@ -72,6 +72,36 @@ async def test_the_same_mail_from_many_sessions_at_once_is_one_sms(store: Store)
     assert len({one.mail_id for one in accepted}) == 1
 
 
+async def test_many_mails_at_once_are_each_told_their_own(store: Store) -> None:
+    mails = [mail(f"+614210{n:05}", header=f"<{n}@x>", text=f"text {n}") for n in range(100)]
+    accepted = await asyncio.gather(*(store.accept(one) for one in mails + mails))
+    assert [len(one.queued) for one in accepted] == [1] * 100 + [0] * 100
+    assert [one.mail_id for one in accepted[100:]] == [one.mail_id for one in accepted[:100]]
+    for number, one in enumerate(accepted[:100]):
+        story = await store.show(str(one.queued[0].id))
+        assert story is not None
+        assert (story.sms.text, story.mail.id) == (f"text {number}", one.mail_id)
+        assert story.sms == one.queued[0]
+
+
+async def test_a_mail_that_cannot_be_stored_keeps_no_other_out(store: Store) -> None:
+    mails = [mail(header=f"<{n}@x>", text="\ud800" if n == 20 else "fine") for n in range(40)]
+    outcomes = await asyncio.gather(*(store.accept(one) for one in mails), return_exceptions=True)
+    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, UnicodeError)] == [20]
+    assert await stored(store) == 39
+
+
+async def test_the_parts_of_a_mail_that_a_server_splits_and_sends_at_once_are_one_group(store: Store) -> None:
+    parts = [mail(*(f"+6142100{part}00{n}" for n in range(2))) for part in range(4)]
+    accepted = await asyncio.gather(*(store.accept(one) for one in parts))
+    for one in accepted:
+        for sms in one.queued:
+            await store.cancel(sms.message_id, "test")
+    await store.sweep_notices()
+    kinds = [one.kind for one in await store.list_outbox(None, 100)]
+    assert kinds.count(MailKind.SUMMARY) == 1
+
+
 async def test_two_processes_cannot_both_take_the_same_mail(opened: Opener) -> None:
     one, two = await opened(), await opened()
     accepted = await asyncio.gather(*(store.accept(mail()) for store in (one, two) * 10))

@@ -29,7 +29,7 @@ DELETE FROM seen WHERE fingerprint IN (SELECT fingerprint FROM seen WHERE until 
 
 -- The group begun last with that sender and Message-ID, and how many numbers it has.
 -- name: group_of
-SELECT m.batch, (SELECT count(*) FROM sms s JOIN mail n ON n.id = s.mail_id WHERE n.batch = m.batch)
+SELECT m.sender, m.header_message_id, m.batch, (SELECT count(*) FROM sms s JOIN mail n ON n.id = s.mail_id WHERE n.batch = m.batch)
 FROM mail m
 WHERE m.header_message_id = :header AND m.sender = :sender AND m.received_at >= :since AND m.batch = m.id
 ORDER BY m.received_at DESC LIMIT 1;
