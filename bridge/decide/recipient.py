@@ -13,6 +13,8 @@ from bridge.phone import Number
 from bridge.rules import Policy, SenderRule
 
 _ADDRESS = re.compile(r"([A-Za-z0-9+_][A-Za-z0-9+._-]{0,63})@([A-Za-z0-9.-]{1,253})", re.ASCII)
+# RFC 5321, 4.1.2: quotes around a local part say nothing; a client puts them around a number with blanks.
+_QUOTED = re.compile(r'"([A-Za-z0-9+_ ().-]{1,64})"@([A-Za-z0-9.-]{1,253})', re.ASCII)
 _KEYED = re.compile(r"(reply|bounce)\+([a-z0-9]{8,40})", re.ASCII)
 _ROUTE = re.compile(r"[@%!:]")
 
@@ -32,7 +34,7 @@ def at_rcpt(
     special = _special(policy, address)
     if special:
         return special
-    read = _ADDRESS.fullmatch(address)
+    read = _ADDRESS.fullmatch(address) or _QUOTED.fullmatch(address)
     if read is None:
         return _unread(policy, address, bool(candidates), client)
     local, domain = read[1].lower(), read[2].lower()

@@ -64,7 +64,7 @@ def mail_from(argument: str) -> MailFrom:
 
 
 def rcpt_to(argument: str) -> str:
-    """The recipient of ``RCPT <argument>``, unquoted when it may be. Raises `NotWellFormed` or a kind of it."""
+    """The recipient of ``RCPT <argument>`` as it stands there. Raises `NotWellFormed` or a kind of it."""
     match = _RCPT.fullmatch(argument)
     if match is None:
         raise _why(argument, "TO:")

@@ -79,7 +79,9 @@ RELAYS = [
     "0421000001@ѕms.local",
 ]
 UNREAD = [
-    '"0421000001"@sms.local',
+    '"0421000001;ext=1"@sms.local',
+    '"0421000001" @sms.local',
+    '""@sms.local',
     "(x)0421000001@sms.local",
     "0421000001(x)@sms.local",
     "0421000001 @sms.local",
@@ -118,6 +120,15 @@ def test_what_leads_elsewhere_is_no_relaying(address: str) -> None:
     answer = "550 5.7.1 relaying denied: we take <number>@sms.local"
     assert str(refused(_rcpt(address))) == answer
     assert str(refused(_rcpt(address, STRANGER))) == answer
+
+
+@pytest.mark.parametrize(
+    "written", ["0421000001", "04 2100 0001", "+61 (0)421-000-001", " 0421000001 ", "oncall"]
+)
+def test_quotes_around_a_number_or_alias_say_nothing(written: str) -> None:
+    found = _rcpt(f'"{written}"@sms.local')
+    assert isinstance(found, Target)
+    assert found.numbers[0] == "+61421000001"
 
 
 @pytest.mark.parametrize("address", UNREAD + NO_NUMBER)
