@@ -113,7 +113,7 @@ class PostgresEngine:
                 break
         assert fault is not None
         for item in batch:
-            item.fail(translated(fault.error))
+            item.fail(translated(fault.error), own=fault.kind == "unit")
 
     def _attempt(self, batch: Sequence[Item]) -> _Fault | None:
         """Run ``batch`` in one transaction; return why it was undone, or may have been."""

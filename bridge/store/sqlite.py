@@ -111,14 +111,14 @@ class SqliteEngine:
             if not connection.in_transaction:
                 raise  # SQLite itself has rolled all of it back: disk full, I/O error
             connection.execute("ROLLBACK TO unit")
-            item.fail(_translated(error))
+            item.fail(_translated(error), own=True)
         else:
             item.succeed(value, tx.topics)
         connection.execute("RELEASE unit")
 
     def _fail(self, batch: Sequence[Item], error: Exception) -> None:
         for item in batch:
-            item.fail(_translated(error))
+            item.fail(_translated(error), own=False)
         try:
             if self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

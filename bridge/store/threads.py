@@ -25,20 +25,22 @@ READERS: Final = 3
 
 @dataclass(slots=True)
 class Item:
-    """A unit to run, and what became of it: ``error``, or ``value`` and what it told."""
+    """A unit to run, and what became of it: ``error``, or ``value`` and what it told. ``own``: it was the unit that
+    failed, not the database."""
 
     unit: Callable[[Tx], Any]
     value: Any = None
     error: BaseException | None = None
+    own: bool = False
     topics: set[Topic] = field(default_factory=set)
 
     def succeed(self, value: object, topics: set[Topic]) -> None:
         """It ran; that counts once its batch is committed."""
-        self.value, self.topics, self.error = value, topics, None
+        self.value, self.topics, self.error, self.own = value, topics, None, False
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, *, own: bool) -> None:
         """Nothing of it is stored, or nobody knows."""
-        self.value, self.topics, self.error = None, set(), error
+        self.value, self.topics, self.error, self.own = None, set(), error, own
 
 
 @dataclass(slots=True)
@@ -69,9 +71,8 @@ class _Work:
 
     @property
     def divisible(self) -> bool:
-        """Whether it failed, by itself and not with the database, and may do for some of those who wait for it."""
-        error = self.item.error
-        return len(self.calls) > 1 and error is not None and not isinstance(error, StoreError)
+        """Whether what failed may do for some of those who wait for it."""
+        return len(self.calls) > 1 and self.item.own
 
     def answer(self) -> None:
         """Tell all who wait, but those that were cancelled meanwhile: what was committed stands."""
