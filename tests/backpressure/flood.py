@@ -17,7 +17,7 @@ from typing import Final
 
 from tests.bench.mailer import Mail, Session, hand_in_all
 from tests.bench.processes import python
-from tests.bench.servers import Bridge, Vendor, stopping
+from tests.bench.servers import Bridge, Vendor, rule, stopping
 
 FLOODING: Final = "ups@plant.example"
 OTHER: Final = "nurse@clinic.example"
@@ -62,10 +62,7 @@ def run(mails: int, rate: int, alarms: int) -> Findings:
     with tempfile.TemporaryDirectory(prefix="flood-") as name:
         folder = Path(name)
         vendor = Vendor(folder)
-        senders = [
-            {"match": [sender], "proof": ["network"], "networks": ["127.0.0.0/8"], "reports": "none"}
-            for sender in (FLOODING, OTHER)
-        ]
+        senders = [rule(sender, reports="none") for sender in (FLOODING, OTHER)]
         bridge = Bridge(folder, vendor.port, rate=rate, senders=senders)
         with stopping((bridge, vendor)):
             return _run(bridge, vendor, folder, mails, rate, alarms)

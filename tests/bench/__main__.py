@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import accept, delay, nodes, rows, whole
+from tests.bench import accept, cost, delay, memory, nodes, rows, whole
 from tests.bench.load import program
 from tests.bench.results import Line, show
 
@@ -25,6 +25,8 @@ PARTS: Final[dict[str, tuple[str, Callable[[int, int], list[Line]]]]] = {
     "delay": ("delay", lambda rounds, rows: delay.inside()),
     "start": ("start", lambda rounds, rows: delay.start()),
     "sign": ("signature", lambda rounds, rows: delay.signature()),
+    "memory": ("memory", lambda rounds, rows: memory.measure()),
+    "cost": ("cost of an SMS", lambda rounds, rows: cost.measure()),
     "nodes": ("two nodes", lambda rounds, rows: nodes.measure(rounds)),
     "rows": ("many rows, SQLite", rows.on_sqlite),
     "rows-pg": ("many rows, PostgreSQL", rows.on_postgresql),

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,14 @@ class Process:
     def cpu_s(self) -> float:
         """CPU seconds it has used, in user and system mode."""
         return cpu_of(self.child.pid)
+
+    @property
+    def written(self) -> int:
+        """Octets that it has caused to be written to disk."""
+        found = re.search(
+            r"^write_bytes: (\d+)$", Path(f"/proc/{self.child.pid}/io").read_text(), re.MULTILINE
+        )
+        return int(found[1]) if found else 0
 
     def memory_mib(self, field: str) -> float:
         """VmRSS (now) or VmHWM (the most so far)."""
@@ -103,6 +112,15 @@ def free_port() -> int:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         return int(holder.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool], within_s: float) -> None:
+    """Return when ``true()`` is; raise when that takes too long."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited {within_s:g} s in vain")
+        time.sleep(0.05)
 
 
 def wait_until_listening(process: Process, port: int) -> None:

@@ -23,6 +23,11 @@ SECRET: Final = "bench-webhook-secret"
 _POLL_S: Final = 0.02
 
 
+def rule(sender: str = SENDER, **keys: Any) -> dict[str, Any]:
+    """Return a rule for a sender of this machine."""
+    return {"match": [sender], "proof": ["network"], "networks": ["127.0.0.0/8"], **keys}
+
+
 class Bridge:
     """``smsbridge serve``, as it is installed, on a database of its own."""
 
@@ -57,17 +62,18 @@ class Bridge:
                 "rate": f"{rate}/s",
             },
             "webhook": {"secret": SECRET},
-            "senders": [{"match": [SENDER], "proof": ["network"], "networks": ["127.0.0.0/8"]}],
+            "senders": [rule()],
             "prefixes": {"allow": ["+614"]},
         }
 
-    def start(self, *only: str) -> float:
-        """Start it; returns the seconds until it said that it was ready."""
+    def start(self, *only: str, under: Sequence[str] = ()) -> float:
+        """Start it, ``under`` a tracer if you like; returns the seconds until it said that it was ready."""
         log = self.folder / "bridge.log"
         read_from = log.stat().st_size if log.exists() else 0
         parts = ["--only", ",".join(only)] if only else []
         began_at = time.monotonic()
-        self.process = Process(python("bridge", "serve", "-c", str(self.config), *parts), log)
+        command = python("bridge", "serve", "-c", str(self.config), *parts)
+        self.process = Process([*under, *command], log)
         while True:
             self.process.check()
             with log.open("rb") as lines:

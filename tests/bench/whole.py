@@ -12,7 +12,7 @@ from tests.bench.load import WAYS, Way, burst
 from tests.bench.mailrise import Mailrise
 from tests.bench.postfix import Postfix
 from tests.bench.results import Goal, Line, Run, cheaper, cpu, ratio, speed
-from tests.bench.servers import SECRET, Bridge, Sink, Vendor, stopping
+from tests.bench.servers import SECRET, Bridge, Sink, Vendor, rule, stopping
 
 MAILS: Final = 1_500
 POSTFIX_MAILS: Final = 150
@@ -125,16 +125,11 @@ def _reporting(folder: Path, vendor: Vendor, sink: Sink) -> Bridge:
         )
     )
     pem.chmod(0o600)
-    rule = {
-        "match": ["ups@plant.example"],
-        "proof": ["network"],
-        "networks": ["127.0.0.0/8"],
-        "brand": "plant",
-        "reports": {"when": ["failed", "delivered"], "to": "sender"},
-    }
+    reports = {"when": ["failed", "delivered"], "to": "sender"}
+    senders = [rule("ups@plant.example", brand="plant", reports=reports)]
     outbox = {
         "smarthost": f"smtp://127.0.0.1:{sink.port}",
         "dkim": {"domain": "plant.example", "selector": "bridge", "key": str(pem)},
     }
     brands = {"plant": {"name": "The Plant", "from": "sms@plant.example", "accent": "#0a7d6c"}}
-    return Bridge(folder, vendor.port, senders=[rule], outbox=outbox, brands=brands)
+    return Bridge(folder, vendor.port, senders=senders, outbox=outbox, brands=brands)
