@@ -8,7 +8,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from bridge import retry
@@ -27,7 +30,21 @@ GIVE_UP_AFTER_MS: Final = 5 * 24 * HOUR  # RFC 5321, 4.5.4.1: at least four to f
 SWEEP_EVERY_MS: Final = 15 * SECOND
 IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that become due by time
 GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
-STORE_PATIENCE_S: Final = 25.0  # twice this and the longest hand-over still end within the lease of the row
+STORE_PATIENCE_S: Final = 25.0
+CLAIM_HOLDS_S: Final = 100.0  # this, the longest hand-over and the patience end within the lease of the row
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A claimed mail: its octets, or how it ended because it could not be made.
+
+    ``fresh`` is there when it was made just now; else it was handed over before, in vain.
+    """
+
+    work: OutboxWork
+    raw: bytes = b""
+    end: Result | None = None
+    fresh: Rendered | None = None
 
 
 class Reporter:
@@ -57,6 +74,9 @@ class Reporter:
         self._jitter = jitter
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hands = asyncio.Semaphore(parallel)
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="report-maker")
+        self._stopping = False
         self._swept_at = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -84,19 +104,20 @@ class Reporter:
             self._swept_at = now
 
     async def _claim(self) -> bool:
-        """Start on as many due mails as there are free hands; False when nothing is due."""
-        free = self._parallel - len(self._tasks)
-        if not free:
+        """Claim and make a batch while the one before is handed over; False when nothing is due."""
+        if len(self._tasks) > self._parallel:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return True
-        works = await self._store.claim_mail(free)
-        for work in works:
-            task = asyncio.create_task(self._work(work))
+        claimed_at = time.monotonic()
+        works = await self._store.claim_mail(self._parallel)
+        for made in await self._batch(works) if works else ():
+            task = asyncio.create_task(self._work(made, claimed_at))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return bool(works)
 
     async def _end(self) -> None:
+        self._stopping = True
         tasks = set(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=GRACE_S)
@@ -105,17 +126,74 @@ class Reporter:
             await asyncio.gather(*late, return_exceptions=True)
         if self._mail_out:
             await self._mail_out.close()
+        self._maker.shutdown(wait=False)
 
-    async def _work(self, work: OutboxWork) -> None:
-        """One mail, whatever happens to it; its lease brings it back when the store fails for long."""
-        mail = work.mail
+    async def _batch(self, works: Sequence[OutboxWork]) -> Sequence[_Made]:
+        """Make the mails that are not made yet, and store all of them before any is handed over.
+
+        One thread and one commit for all: eight threads fought with the event loop for the interpreter.
+        """
+        make = partial(self._make, works, self._clock())
+        batch = await asyncio.get_running_loop().run_in_executor(self._maker, make)
+        fresh = [(one.work.mail.id, one.raw, one.fresh.subject) for one in batch if one.fresh]
+        which = ", ".join(str(mail_id) for mail_id, _, _ in fresh)
         try:
-            result = await self._one(work)
-            await self._stored(mail, lambda: self._settle(mail, result))
+            if fresh:
+                await self._stored(which, lambda: self._store.rendered(*fresh))
+        except StoreError as error:
+            log.warning("mail %s: left to the end of its lease: %s", which, error)
+            return ()
+        return batch
+
+    def _make(self, works: Sequence[OutboxWork], now: int) -> list[_Made]:
+        """Each mail with its octets as they go out. Blocks for about a millisecond a mail."""
+        return [_Made(work, work.mail.raw) if work.mail.raw else self._made(work, now) for work in works]
+
+    def _made(self, work: OutboxWork, now: int) -> _Made:
+        try:
+            if work.mail.kind is MailKind.POSTMASTER:
+                raise RenderError("the mail to hand on is not stored")
+            rendered = self._renderer.render(work.mail, work.source, work.sms)
+            sign = self._signer if self._mail_out else None
+            return _Made(work, sign.sign(rendered.raw, now) if sign else rendered.raw, fresh=rendered)
+        except RenderError as error:
+            return _Made(work, end=Dead(str(error)))
+        except Exception as error:
+            log.exception("mail %s cannot be made", work.mail.id)
+            return _Made(work, end=Later(f"a fault of the bridge: {type(error).__name__}"))
+
+    async def _work(self, made: _Made, claimed_at: float) -> None:
+        """One mail, whatever happens to it; its lease brings it back when the store fails for long."""
+        mail = made.work.mail
+        try:
+            await self._tell(made)
+            async with self._hands:
+                if self._stopping or time.monotonic() - claimed_at > CLAIM_HOLDS_S:
+                    return
+                result = made.end or await self._handed_over(made)
+            await self._stored(str(mail.id), lambda: self._settle(mail, result))
         except StoreError as error:
             log.warning("mail %s: left to the end of its lease: %s", mail.id, error)
 
-    async def _stored(self, mail: OutboxMail, write: Callable[[], Awaitable[None]]) -> None:
+    async def _tell(self, made: _Made) -> None:
+        """Say what the operator should know of a mail that was made just now."""
+        mail = made.work.mail
+        if mail.kind is MailKind.ALARM and made.fresh:
+            about = "; ".join(f"{name}: {value}" for name, value in mail.facts)
+            log.warning("an alarm for the admin", extra={"about": about})
+        for fault in made.fresh.faults if made.fresh else ():
+            log.warning("brand %s: %s", mail.brand, fault)
+            facts = (("alarm", "template"), ("brand", mail.brand), ("why", fault))
+            await self._store.note_alarm(f"template:{mail.brand}", facts)
+
+    async def _handed_over(self, made: _Made) -> Result | None:
+        """What the smarthost said; None when there is none and the mail is kept."""
+        if self._mail_out is None:
+            return None
+        sender = self._renderer.envelope_sender(made.work.mail)
+        return await self._mail_out.hand_over(sender, made.work.mail.to, made.raw)
+
+    async def _stored(self, which: str, write: Callable[[], Awaitable[None]]) -> None:
         """Write, and try again for a while when the database cannot: a mail handed over should not go twice."""
         tries, until = 0, time.monotonic() + STORE_PATIENCE_S
         while True:
@@ -125,45 +203,8 @@ class Reporter:
                 if time.monotonic() >= until:
                     raise
                 tries += 1
-                log.warning("mail %s: its state cannot be written now, trying again: %s", mail.id, error)
+                log.warning("mail %s: its state cannot be written now, trying again: %s", which, error)
             await asyncio.sleep(retry.backoff_ms(tries, self._jitter(), first=100, most=2 * SECOND) / 1000)
-
-    async def _one(self, work: OutboxWork) -> Result | None:
-        """What became of a mail; None when it is kept, since there is no smarthost."""
-        try:
-            raw = work.mail.raw or await self._made(work)
-        except RenderError as error:
-            return Dead(str(error))
-        except StoreError:
-            raise
-        except Exception as error:
-            log.exception("mail %s cannot be made", work.mail.id)
-            return Later(f"a fault of the bridge: {type(error).__name__}")
-        if self._mail_out is None:
-            return None
-        return await self._mail_out.hand_over(self._renderer.envelope_sender(work.mail), work.mail.to, raw)
-
-    async def _made(self, work: OutboxWork) -> bytes:
-        mail = work.mail
-        if mail.kind is MailKind.POSTMASTER:
-            raise RenderError("the mail to hand on is not stored")
-        if mail.kind is MailKind.ALARM:
-            about = "; ".join(f"{name}: {value}" for name, value in mail.facts)
-            log.warning("an alarm for the admin", extra={"about": about})
-        rendered, raw = await asyncio.to_thread(self._rendered, work, self._clock())
-        await self._stored(mail, lambda: self._store.rendered(mail.id, raw, rendered.subject))
-        for fault in rendered.faults:
-            log.warning("brand %s: %s", mail.brand, fault)
-            facts = (("alarm", "template"), ("brand", mail.brand), ("why", fault))
-            await self._store.note_alarm(f"template:{mail.brand}", facts)
-        return raw
-
-    def _rendered(self, work: OutboxWork, now: int) -> tuple[Rendered, bytes]:
-        """The mail, and its octets as they go out. Blocks for some milliseconds."""
-        rendered = self._renderer.render(work.mail, work.source, work.sms)
-        if self._signer and self._mail_out:
-            return rendered, self._signer.sign(rendered.raw, now)
-        return rendered, rendered.raw
 
     async def _settle(self, mail: OutboxMail, result: Result | None) -> None:
         if isinstance(result, Later) and self._clock() - mail.created_at >= GIVE_UP_AFTER_MS:

@@ -1,5 +1,6 @@
 """Mails of ours: written with the change they tell of, claimed, rendered once, handed over or given up."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.report.values import NewNotice, OutboxState, StoredMail
@@ -80,9 +81,10 @@ def _sms_of(tx: Tx, sms_id: int | None, mail_id: str | None, group: str | None) 
     return tuple(map(sms_of, rows))
 
 
-def rendered(tx: Tx, outbox_id: int, raw: bytes, subject: str) -> None:
-    """Keep the finished mail: whatever is handed over later is the same."""
-    tx.run("outbox_rendered", id=outbox_id, raw=raw, subject=subject)
+def rendered(tx: Tx, mails: Sequence[tuple[int, bytes, str]]) -> None:
+    """Keep finished mails (id, octets, subject): whatever is handed over later is the same."""
+    for outbox_id, raw, subject in mails:
+        tx.run("outbox_rendered", id=outbox_id, raw=raw, subject=subject)
 
 
 def settle(tx: Tx, outbox_id: int, state: OutboxState, error: str = "") -> None:

@@ -276,9 +276,9 @@ class Store:
         """Take mails of ours that are due, oldest first; each is leased for five minutes."""
         return await self._write(lambda tx: outbox.claim(tx, limit))
 
-    async def rendered(self, outbox_id: int, raw: bytes, subject: str) -> None:
-        """Keep the finished mail before it is first handed over; the first one stays."""
-        await self._write(lambda tx: outbox.rendered(tx, outbox_id, raw, subject))
+    async def rendered(self, *mails: tuple[int, bytes, str]) -> None:
+        """Keep finished mails (id, octets, subject) before they are first handed over; the first one stays."""
+        await self._write(lambda tx: outbox.rendered(tx, mails))
 
     async def mail_sent(self, outbox_id: int) -> None:
         """The smarthost has it."""

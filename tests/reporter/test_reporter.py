@@ -276,3 +276,38 @@ async def test_doubts_are_swept_up_while_the_service_runs(box: Outbox) -> None:
         mail = await box.until(MailKind.FAILED, SENT)
     assert dict(mail.facts)["state"] == "unknown"
     assert "We cannot tell yet" in reading.part(sink.mails[-1][2], "text/plain")
+
+
+async def test_a_mail_that_waited_too_long_for_a_hand_is_left_to_the_end_of_its_lease(
+    box: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease might end while it is handed over, and another would hand it over too."""
+    monkeypatch.setattr("bridge.reporter.CLAIM_HOLDS_S", -1.0)
+    await box.delivered("+61421000001")
+    async with serving() as sink, running(box, out(sink)):
+        async with asyncio.timeout(20):
+            while (made := await box.store.outbox_mail(1)) is None or made.raw is None:
+                await asyncio.sleep(0.01)
+        assert not sink.mails
+        monkeypatch.undo()
+        await box.delivered("+61421000002")
+        await until(lambda: len(sink.mails) == 1)
+        box.clock[0] += 300_000
+        await until(lambda: len(sink.mails) == 2)
+    assert [to for _, to, _ in sink.mails] == [["alex@clinic.example"]] * 2
+
+
+async def test_no_hand_over_begins_once_the_service_stops(
+    box: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.reporter.GRACE_S", 20.0)
+    for n in range(3):
+        await box.delivered(f"+614210001{n:02d}")
+    async with serving() as sink:
+        sink.gate = asyncio.Event()
+        async with running(box, out(sink), parallel=1):
+            await until(lambda: bool(sink.options))
+            asyncio.get_running_loop().call_later(
+                0.3, sink.gate.set
+            )  # when the reporter has heard of the stop
+        assert len(sink.mails) == 1

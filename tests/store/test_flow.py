@@ -37,7 +37,7 @@ async def test_an_sms_goes_from_the_mail_to_its_report(store: Store, clock: Cloc
     assert work.source.id == accepted.mail_id
     assert work.source.references == ("<before@clinic.example>",)
     assert [sms.price for sms in work.sms] == [1000]
-    await store.rendered(work.mail.id, b"Subject: x\r\n\r\n", "x")
+    await store.rendered((work.mail.id, b"Subject: x\r\n\r\n", "x"))
     await store.mail_sent(work.mail.id)
 
     story = await store.show(queued.message_id)

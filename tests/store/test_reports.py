@@ -166,8 +166,8 @@ async def test_a_mail_is_leased_rendered_once_and_tried_again(store: Store, cloc
     (again,) = await due(store)
     assert again.mail.message_id == work.mail.message_id
     assert work.mail.message_id.endswith("@sms.local>")
-    await store.rendered(work.mail.id, b"first", "Failed")
-    await store.rendered(work.mail.id, b"second", "Other")
+    await store.rendered((work.mail.id, b"first", "Failed"))
+    await store.rendered((work.mail.id, b"second", "Other"))
     await store.mail_later(work.mail.id, 30_000, "450 try later")
     clock.forward(30_000)
     (third,) = await due(store)

@@ -114,7 +114,7 @@ class Desk:
         while work := await self.store.claim_mail(100):
             for one in work:
                 finished = renderer().render(one.mail, one.source, one.sms)
-                await self.store.rendered(one.mail.id, finished.raw, finished.subject)
+                await self.store.rendered((one.mail.id, finished.raw, finished.subject))
                 await self.store.mail_kept(one.mail.id)
                 made.append(one.mail.id)
         return sorted(made)

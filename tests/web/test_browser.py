@@ -149,7 +149,7 @@ async def test_markup_in_a_finished_mail_cannot_run_either(browser: Browser, des
     page = page.replace("127.0.0.1:9/", f"127.0.0.1:{port}/")
     await desk.store.note_alarm("k", [("alarm", "k")])
     raw = f"Subject: x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{page}".encode()
-    await desk.store.rendered(1, raw, "x")
+    await desk.store.rendered((1, raw, "x"))
     async with elsewhere, shown(browser, desk) as tab:
         for path in ("/mails/1", "/mails/1/html"):
             await tab.go(path)

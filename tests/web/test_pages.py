@@ -224,7 +224,7 @@ async def test_of_a_signature_is_shown_who_signed_with_which_key(desk: Desk) -> 
     await desk.store.note_alarm("k", [("alarm", "credit-hold")])
     signature = "v=1; a=rsa-sha256; d=clinic.example;\r\n s=bridge; bh=AAAA; b=BBBB\r\n CCCC"
     raw = f"DKIM-Signature: {signature}\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\ny".encode()
-    await desk.store.rendered(1, raw, "x")
+    await desk.store.rendered((1, raw, "x"))
     page = (await desk.get("/mails/1")).text
     assert "a=rsa-sha256; d=clinic.example; s=bridge</dd>" in page
     assert "BBBB" not in page
@@ -264,7 +264,7 @@ async def test_odd_headers_of_a_mail_are_shown_and_break_nothing(
 ) -> None:
     await desk.store.note_alarm("k", [("alarm", "k")])
     raw = f"Subject: {subject}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n".encode()
-    await desk.store.rendered(1, raw, "s")
+    await desk.store.rendered((1, raw, "s"))
     page = await desk.get("/mails/1")
     assert page.status_code == 200
     assert shown in re.sub(r"\s+", " ", page.text)
