@@ -18,6 +18,7 @@ from bridge.store.terms import Terms
 from bridge.store.values import Recorded, StoredEvent
 
 KEPT_MS: Final = 72 * HOUR
+MISSED_MS: Final = HOUR  # so long an event that was missed is looked for: far longer than no node sweeps
 MAX_TRIED: Final = 100  # kept events looked at when an id becomes known
 
 
@@ -48,11 +49,19 @@ def try_kept(tx: Tx, terms: Terms, sms_id: int) -> None:
         kept = event_of(row)
         sms = sms_by_id(tx, sms_id)
         assert sms is not None
-        tx.run("event_found", id=kept.id, sms_id=sms_id)
+        if not tx.run("event_found", id=kept.id, sms_id=sms_id):
+            continue  # another node was faster
         if kept.type == "status":
             _apply(tx, terms, sms, _event(kept))
         else:
             replies.tell(tx, terms, sms, _event(kept))
+
+
+def try_missed(tx: Tx, terms: Terms, limit: int) -> None:
+    """Apply what was kept lately, although its id is known: an event and the answer with its id may have come to
+    two nodes at the same moment, so that neither saw the other's."""
+    for (sms_id,) in tx.all("sms_of_kept", since=tx.now + KEPT_MS - MISSED_MS, limit=limit):
+        try_kept(tx, terms, sms_id)
 
 
 def clean(tx: Tx, terms: Terms, limit: int) -> None:

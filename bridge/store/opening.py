@@ -74,9 +74,9 @@ async def open_store(
     opened: Database
     alone: PartLock | None = None
     if is_postgresql(database):
-        from bridge.store.postgresql import PostgresEngine
+        from bridge.store.postgresql import PostgresDatabase
 
-        opened = ThreadedDatabase(PostgresEngine(str(database), clock=clock, busy_ms=busy_ms), hints.give)
+        opened = PostgresDatabase(str(database), clock=clock, busy_ms=busy_ms, on_commit=hints.give)
     else:
         file = Path(database)
         opened = ThreadedDatabase(SqliteEngine(file, clock=clock or wall_clock, busy_ms=busy_ms), hints.give)

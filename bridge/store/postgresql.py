@@ -15,14 +15,14 @@ import psycopg
 
 from bridge.errors import StoreError
 from bridge.store.database import Clock, Row, Topic, Tx, Values
+from bridge.store.postgresql_listen import CHANNEL, Listener
 from bridge.store.postgresql_schema import check_schema
 from bridge.store.postgresql_session import Session, is_standby, raced, translated
 from bridge.store.queries import Numbered, numbered
-from bridge.store.threads import Item
+from bridge.store.threads import Item, OnCommit, ThreadedDatabase
 
 T = TypeVar("T")
 
-CHANNEL: Final = "smsbridge"
 TRIES: Final = 5  # of one unit that others are in the way of, or whose connection was cut
 PAUSE_S: Final = 0.2  # after a connection that failed; until then units fail at once
 _ALONE: Final = Numbered(b"SELECT pg_advisory_xact_lock($1)", ("key",))
@@ -221,3 +221,16 @@ class PostgresEngine:
     def end_reading(self) -> None:
         for session in self._reading:
             session.close()
+
+
+class PostgresDatabase(ThreadedDatabase):
+    """`Database` over one PostgreSQL database; ``on_commit`` hears of other nodes' commits too."""
+
+    def __init__(self, url: str, *, clock: Clock | None, busy_ms: int, on_commit: OnCommit) -> None:
+        engine = PostgresEngine(url, clock=clock, busy_ms=busy_ms)
+        super().__init__(engine, on_commit)
+        self._listener = Listener(url, lambda: engine.backend, on_commit)
+
+    async def close(self) -> None:
+        await self._listener.close()
+        await super().close()

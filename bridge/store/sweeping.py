@@ -24,9 +24,10 @@ def notices_due(tx: Tx, terms: Terms) -> None:
 
 def clean(tx: Tx, terms: Terms) -> None:
     """Drop what has served its time: known texts, news that matched nothing, counts of past hours, nodes that
-    are gone for long."""
+    are gone for long. News whose SMS is known by now is not dropped."""
     tx.run("drop_seen", now=tx.now, limit=AT_ONCE * 10)
     tx.run("drop_tally", before=tx.now // HOUR - 1)
+    events.try_missed(tx, terms, AT_ONCE)
     events.clean(tx, terms, AT_ONCE)
     nodes.clean(tx)
 

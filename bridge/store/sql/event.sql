@@ -28,7 +28,7 @@ UPDATE event SET ways = ways || :way, times = times + 1, received_id = coalesce(
 WHERE id = :id;
 
 -- name: event_found
-UPDATE event SET sms_id = :sms_id, kept_until = NULL WHERE id = :id;
+UPDATE event SET sms_id = :sms_id, kept_until = NULL WHERE id = :id AND kept_until IS NOT NULL;
 
 -- name: drop_event
 DELETE FROM event WHERE id = :id;
@@ -51,6 +51,15 @@ SELECT {event} FROM event e WHERE e.id IN (
     SELECT k.id FROM vendor_id v CROSS JOIN event k INDEXED BY event_kept_job
     WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = v.value || '' AND k.kept_until IS NOT NULL
 ) ORDER BY e.id LIMIT 1;
+
+-- SMS whose id came by one node while the other was keeping the event that names it.
+-- name: sms_of_kept
+SELECT v.sms_id FROM event k JOIN vendor_id v ON v.value = lower(k.message_id) AND v.kind = 'm'
+WHERE k.kept_until > :since
+UNION
+SELECT v.sms_id FROM event k JOIN vendor_id v ON v.value = lower(k.job) AND v.kind = 'j'
+WHERE k.kept_until > :since
+LIMIT :limit;
 
 -- name: count_events
 SELECT count(*) FROM (SELECT 1 FROM event WHERE sms_id = :sms_id LIMIT :most) AS known;

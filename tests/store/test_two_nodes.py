@@ -1,0 +1,214 @@
+"""Two nodes on one PostgreSQL database: what both do at the same moment is done once, and nothing is overlooked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from bridge.event import Event, News
+from bridge.report.values import MailKind
+from bridge.retry import Answer, Stop
+from bridge.sms import MINUTE, Input, Kind, Sms, State
+from bridge.store import SmsFilter, Store
+from bridge.store.database import Tx
+from bridge.store.threads import ThreadedDatabase
+from tests.store.conftest import Clock, Opener, mail
+
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
+T = TypeVar("T")
+NUMBER = "+61421000001"
+
+
+class Gate:
+    """Holds a unit of one node between its last statement and the commit, until it is let through."""
+
+    def __init__(self, store: Store) -> None:
+        assert isinstance(store._database, ThreadedDatabase)
+        engine: Any = store._database.engine
+        self._loop = asyncio.get_running_loop()
+        self.reached = asyncio.Event()
+        self._open: asyncio.Future[None] = self._loop.create_future()
+        session = engine._session
+        commit = session.commit
+
+        def held() -> None:
+            session.commit = commit
+            self._loop.call_soon_threadsafe(self.reached.set)
+            asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result(30)
+            commit()
+
+        session.commit = held
+
+    async def _wait(self) -> None:
+        await self._open
+
+    def let_through(self) -> None:
+        self._open.set_result(None)
+
+
+async def at_once(
+    one: Store, first: Callable[[Store], Awaitable[T]], two: Store, second: Callable[[Store], Awaitable[T]]
+) -> tuple[T, T]:
+    """Run ``first`` up to its commit, then begin ``second``, then let both end."""
+    for store in (one, two):
+        await store.set_cursor("warm", 1)
+    gate = Gate(one)
+    begun = asyncio.ensure_future(first(one))
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    late = asyncio.ensure_future(second(two))
+    await asyncio.wait([late], timeout=0.2)  # it waits for the first, or has not seen it
+    gate.let_through()
+    return await begun, await late
+
+
+async def test_a_mail_that_comes_to_both_is_taken_once(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    first, second = await at_once(one, lambda s: s.accept(mail()), two, lambda s: s.accept(mail()))
+    assert (len(first.queued), len(second.queued), second.duplicates) == (1, 0, 1)
+    assert first.mail_id == second.mail_id
+
+
+async def test_each_sms_is_claimed_by_one(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    await one.accept(mail(*(f"+6142100{n:04}" for n in range(10))))
+    first, second = await at_once(one, lambda s: s.claim("one", 6), two, lambda s: s.claim("two", 6))
+    assert (len(first), len(second)) == (6, 4)
+    assert not {sms.id for sms in first} & {sms.id for sms in second}
+
+
+async def test_parts_of_a_split_mail_at_both_are_one_group(opened: Opener, clock: Clock) -> None:
+    one, two = await opened(), await opened()
+    parts = [mail(*(f"+6142100{n}00{m}" for m in range(4))) for n in range(2)]
+    await at_once(one, lambda s: s.accept(parts[0]), two, lambda s: s.accept(parts[1]))
+    clock.forward(10 * MINUTE)
+    for store in (one, two):
+        await store.sweep_notices()
+    (summary,) = await one.claim_mail(10)
+    assert summary.mail.kind is MailKind.SUMMARY
+    assert len(summary.sms) == 8
+
+
+async def test_the_last_two_of_a_group_that_end_at_both_are_summed_up_at_once(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    await one.accept(mail(*(f"+6142100000{n}" for n in range(6))))
+    for n, sms in enumerate(await one.claim("n", 10)):
+        await one.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+        if n < 4:
+            await one.record_event(news(sms))
+    left = [line.sms for line in await one.list_sms(SmsFilter(state=State.SUBMITTED), None, 10)]
+    await at_once(one, lambda s: s.record_event(news(left[0])), two, lambda s: s.record_event(news(left[1])))
+    await two.sweep_notices()
+    assert [work.mail.kind for work in await two.claim_mail(10)] == [MailKind.SUMMARY]
+
+
+def news(sms: Sms, message_id: str | None = None) -> Event:
+    return Event(
+        "webhook", "status", message_id or sms.message_id, sms.number, "{}", News.DELIVERED, "delivered"
+    )
+
+
+async def test_one_event_that_comes_to_both_is_applied_once(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    (sms,) = (await one.accept(mail())).queued
+    await one.claim("n", 1)
+    told = await at_once(one, lambda s: s.record_event(news(sms)), two, lambda s: s.record_event(news(sms)))
+    assert told == ("applied", "known")
+    assert len(await one.claim_mail(10)) == 1
+
+
+async def test_an_event_that_passes_the_answer_with_its_id_is_found_by_the_sweep(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    await one.accept(mail())
+    (sms,) = await one.claim("n", 1)
+    _, told = await at_once(
+        one,
+        lambda s: s.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",)),
+        two,
+        lambda s: recorded(s, news(sms, "vendor-1")),
+    )
+    assert told == "kept", "the race that this test is about"
+    await two.expire()
+    story = await two.show(sms.message_id)
+    assert story is not None
+    assert story.sms.state is State.DELIVERED
+
+
+async def recorded(store: Store, event: Event) -> Any:
+    return await store.record_event(event)
+
+
+async def test_an_answer_told_by_webhook_and_poll_at_both_is_mailed_once(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    (sms,) = (await one.accept(mail())).queued
+    await one.claim("n", 1)
+    plain = Event("webhook", "reply", sms.message_id, NUMBER, "{}", text="yes")
+    polled = Event("poll", "reply", sms.message_id, NUMBER, "{}", text="yes", received_id="r1")
+    await at_once(one, lambda s: s.record_event(plain), two, lambda s: s.record_event(polled))
+    assert [work.mail.kind for work in await one.claim_mail(10)] == [MailKind.REPLY]
+
+
+async def test_the_probe_of_an_account_is_taken_by_one(opened: Opener, clock: Clock) -> None:
+    one, two = await opened(), await opened()
+    await one.accept(mail(*(f"+6142100{n:04}" for n in range(6))))
+    (sms,) = await one.claim("n", 1)
+    await one.finish(sms.id, Input(Kind.REFUSED_ACCOUNT, 1, "Unauthorized"), Answer.ACCOUNT)
+    assert (await two.accounts())[0].stop is Stop.ACCOUNT
+    clock.forward(15 * MINUTE)
+    probes = await at_once(one, lambda s: s.claim("one", 6), two, lambda s: s.claim("two", 6))
+    assert sorted(map(len, probes)) == [0, 1]
+
+
+async def test_what_both_hear_of_an_account_counts_for_both(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    await one.accept(mail(*(f"+6142100{n:04}" for n in range(2))))
+    first, second = await one.claim("n", 2)
+    await at_once(
+        one,
+        lambda s: s.finish(first.id, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR),
+        two,
+        lambda s: s.finish(second.id, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR),
+    )
+    assert (await one.accounts())[0].unclear == 2
+
+
+async def test_an_alarm_at_both_is_one_mail(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    facts = (("alarm", "bounce"),)
+    told = await at_once(one, lambda s: s.note_alarm("x", facts), two, lambda s: s.note_alarm("x", facts))
+    assert told == (True, False)
+    (line,) = await one.list_alarms(10)
+    assert line.times == 2
+
+
+async def test_units_that_lock_each_other_out_are_run_again(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    for name in ("a", "b"):
+        await one.set_cursor(name, 0)
+    met = asyncio.Barrier(2)
+    loop = asyncio.get_running_loop()
+
+    def crossing(first: str, then: str) -> Callable[[Tx], None]:
+        runs = 0
+
+        def unit(tx: Tx) -> None:
+            nonlocal runs
+            runs += 1
+            tx.run("set_cursor", name=first, value=1)
+            if runs == 1:
+                asyncio.run_coroutine_threadsafe(met.wait(), loop).result(30)
+            tx.run("set_cursor", name=then, value=1)
+
+        return unit
+
+    await asyncio.gather(one._database.write(crossing("a", "b")), two._database.write(crossing("b", "a")))
+    assert [await one.cursor(name) for name in ("a", "b")] == [1, 1]
+
+
+async def test_a_commit_wakes_the_loops_of_the_other_node(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    await two.wait("sms", 5)  # what it may have missed before it listened
+    waiting = asyncio.create_task(two.wait("sms", 60))
+    await one.accept(mail())
+    await asyncio.wait_for(waiting, 30)
