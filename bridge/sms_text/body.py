@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bridge.sms_text import cut, fold, history, html
 from bridge.sms_text.cut import Rest
-from bridge.sms_text.marks import SIGNATURE
+from bridge.sms_text.marks import HISTORY, SIGNATURE
 from bridge.sms_text.small_print import without_small_print
 
 _STUB = re.compile(
@@ -44,16 +44,14 @@ def body_of(
     """
     rest = Rest("")
     for source, is_markup in _sources(plain, markup):
-        for rest in _readings(source, is_markup, cutting):
-            if cutting:
-                tidied = cut.tidied(rest.text)
-                rest = Rest(tidied.text, (*rest.cut, *tidied.cut))
-            rest = _stopped(rest, stop_marks)
+        for reading, of_forward in _readings(source, is_markup, cutting):
+            rest = _stopped(_tidied(reading) if cutting else reading, stop_marks)
             if cutting:
                 rest = _cut(rest, disclaimers, undo=not subject_stands_in)
-            if says_something(rest.text):
+            nothing = of_forward and history.FORWARD_HEADER not in rest.cut
+            if says_something(rest.text) and not nothing:
                 return Rest(fold.tidy(rest.text), rest.cut)
-            if subject_stands_in and rest.cut == (SIGNATURE,):
+            if subject_stands_in and (nothing or rest.cut == (SIGNATURE,)):
                 break
     return Rest("", rest.cut)
 
@@ -89,15 +87,25 @@ def is_markup(plain: str) -> bool:
     return _MARKUP.match(plain) is not None and "</" in plain
 
 
-def _readings(source: str, is_markup: bool, cutting: bool) -> Iterator[Rest]:
-    """The clean text of one form: of HTML first without what the client marked, then, if need be, with it."""
+def _readings(source: str, is_markup: bool, cutting: bool) -> Iterator[tuple[Rest, bool]]:
+    """The clean text of one form, and whether it counts only when it turns out to be a mail forwarded.
+
+    HTML is read without what the client marked; when that leaves nothing, with the history, which a client
+    marks in a forwarded mail too; then with all.
+    """
     if not is_markup:
-        yield Rest(fold.clean(source))
+        yield Rest(fold.clean(source)), False
         return
     page = html.to_text(source, cut=cutting)
-    yield Rest(fold.clean(page.text), page.cut)
+    yield Rest(fold.clean(page.text), page.cut), False
+    if HISTORY in page.cut and SIGNATURE in page.cut:
+        yield Rest(fold.clean(html.to_text(source, cut=True, history=False).text), (SIGNATURE,)), True
     if page.cut:
-        yield Rest(fold.clean(html.to_text(source, cut=False).text))
+        yield Rest(fold.clean(html.to_text(source, cut=False).text)), False
+
+
+def _tidied(rest: Rest) -> Rest:
+    return _after(rest, cut.tidied(rest.text))
 
 
 def _stopped(rest: Rest, stop_marks: Sequence[str]) -> Rest:

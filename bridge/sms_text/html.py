@@ -105,12 +105,14 @@ class Page:
     cut: tuple[Cut, ...]
 
 
-def to_text(html: str, *, cut: bool) -> Page:
-    """The text of ``html``; with ``cut``, without what mail clients marked as quoted history or signature."""
+def to_text(html: str, *, cut: bool, history: bool = True) -> Page:
+    """The text of ``html``; with ``cut``, without what mail clients marked as signature and (``history``) as
+    quoted history.
+    """
     root = _parse(html)
     if root is None:
         return Page("", ())
-    walk = _Walk(cut, shown.sheets_of(root))
+    walk = _Walk(cut, cut and history, shown.sheets_of(root))
     walk.run(root)
     return Page("".join(walk.page.pieces), tuple(dict.fromkeys(walk.cut)))
 
@@ -139,10 +141,11 @@ class _Link:
 class _Walk:
     """One pass over the tree in document order, with a stack of its own so that no depth can hurt."""
 
-    def __init__(self, cut: bool, sheets: shown.Sheets) -> None:
+    def __init__(self, cut: bool, cut_history: bool, sheets: shown.Sheets) -> None:
         self.page = _Page()
         self.cut: list[Cut] = []
         self._cutting = cut
+        self._cutting_history = cut_history
         self._sheets = sheets
         self._keeps_blanks = [False]
         self._tiny = [False]
@@ -157,7 +160,7 @@ class _Walk:
             if leaving:
                 self._leave(element)
             elif not self._skips(element):
-                if self._cutting and marks.ends_mail(element):
+                if self._cutting_history and marks.ends_mail(element):
                     self.cut.append(HISTORY)
                     self.page.quote_gap()
                     return
@@ -180,7 +183,7 @@ class _Walk:
         if self._sheets.hide(element):
             return True
         cut = marks.cut_of(element) if self._cutting else None
-        if cut is None:
+        if cut is None or (cut == HISTORY and not self._cutting_history):
             return False
         if cut not in self.cut and (element.text or len(element)):
             self.cut.append(cut)
@@ -205,7 +208,7 @@ class _Walk:
             self._links.append(_Link((href or "").strip(), len(self.page.pieces)))
         else:
             self._open_block(element)
-        quoted_from = marks.first_quote_in(element) if self._cutting else None
+        quoted_from = marks.first_quote_in(element) if self._cutting_history else None
         if quoted_from is not None:  # the attribution before the quote goes with it
             return list(element)[quoted_from:]
         self._text(element.text)
