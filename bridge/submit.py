@@ -22,7 +22,7 @@ from bridge.store import Store
 
 log = logging.getLogger(__name__)
 
-BUSY_S: Final = 0.5  # rows that go out later than this are enough: claim no more
+BUSY_S: Final = 0.2  # while those that are claimed take longer than this to go out, no more are
 MAX_AGE_S: Final = 5.0  # a claim older than this may have been adopted by another while we were frozen
 IDLE_S: Final = 0.5  # how long a row that another process queued, or that falls due again, waits at most
 SWEEP_EVERY_S: Final = 10.0
@@ -59,7 +59,10 @@ class Submitter:
         self._clock = clock
         self._is_ours, self._sweep_every_s = is_ours, sweep_every_s
         self._step_us = math.ceil(1_000_000 / rate_per_second)
-        self._pace = Pace(rate_per_second)  # what came late from the database does not go out in a bunch
+        # Here as well: after this process stood still, what was due does not go out in a bunch.
+        self._pace = Pace(rate_per_second)
+        self._waiting = 0  # sends whose turn has not come
+        self._last_moment = 0.0
         self._places = asyncio.Semaphore(api.concurrency)
         self._tasks: dict[asyncio.Task[None], int] = {}  # with the id of the SMS
         self._changed = asyncio.Event()
@@ -129,13 +132,14 @@ class Submitter:
         # Beyond one row for each connection, only as many as are over within half a second.
         ahead = int(self._api.concurrency * min(1.0, 0.5 / max(self._typical_s, 0.001)))
         places = self._api.concurrency + ahead - len(self._tasks)
-        busy_s = self._pace.busy_for(now)
         if places <= 0:
             return 0, IDLE_S
+        late_s = self._pace.busy_for(now) + self._waiting * self._step_us / 1_000_000
+        busy_s = max(late_s, self._last_moment - now)
         return (0, busy_s - BUSY_S) if busy_s > BUSY_S else (places, 0.0)
 
-    def _begin(self, sms: Sms, claimed_at: float, at: float) -> None:
-        moment = self._pace.take(at)
+    def _begin(self, sms: Sms, claimed_at: float, moment: float) -> None:
+        self._waiting, self._last_moment = self._waiting + 1, moment
         task = asyncio.create_task(self._send(sms, claimed_at, moment))
         self._tasks[task] = sms.id
         task.add_done_callback(self._over)
@@ -147,11 +151,16 @@ class Submitter:
             log.error("a send ended in a fault of ours", exc_info=error)
 
     async def _send(self, sms: Sms, claimed_at: float, moment: float) -> None:
-        wait_s = moment - time.monotonic()
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
-        async with self._places:
+        try:
+            await _until(moment)
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            await _until(self._pace.take(time.monotonic()))
             outcome = await self._post(sms, claimed_at)
+        finally:
+            self._places.release()
         await self._keep(sms, outcome)
         if outcome.input.kind in _STUCK:
             await self._tell_if_stuck(outcome.input.why)
@@ -279,6 +288,13 @@ def _tell(sms: Sms, outcome: Outcome, after: Sms | None) -> None:
             "why": outcome.input.why,
         },
     )
+
+
+async def _until(moment: float) -> None:
+    """Sleep until ``moment`` of the monotonic clock; a timer is no more exact than a millisecond."""
+    wait_s = moment - time.monotonic()
+    if wait_s > 0.001:
+        await asyncio.sleep(wait_s)
 
 
 async def _ended(*tasks: asyncio.Task[Any] | None) -> None:

@@ -8,7 +8,8 @@ from typing import Final
 
 from bridge.store.database import Tx
 
-AHEAD_US: Final = 1_000_000  # moments are given away for so long ahead: a row in `sending` must not grow old
+# Moments are given away for so long ahead: should the node die, what it has not begun is `unknown` all the same.
+AHEAD_US: Final = 400_000
 BUSY_US: Final = 10_000  # another node is claiming just now
 NAME: Final = "send"
 

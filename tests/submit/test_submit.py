@@ -84,6 +84,19 @@ async def test_after_a_pause_there_is_no_burst(store: Store) -> None:
     assert times[-1] - times[0] >= 9 / 20 * 0.9
 
 
+async def test_after_we_stood_still_what_was_due_does_not_go_out_in_a_bunch(store: Store) -> None:
+    """Frozen for a third of a second at a hundred a second: no ten of a bunch in the blink after it."""
+    await queued(store, numbers(90))
+    async with vendor_that() as vendor, submitting(store, vendor.url, rate_per_second=100):
+        await posted(vendor, 20)
+        time.sleep(0.35)  # all of this process, as on a machine that has no time for it
+        thawed = time.monotonic()
+        await posted(vendor, 90)
+    after = [at for at, _ in vendor.posts if at >= thawed]
+    assert len([at for at in after if at < thawed + 0.1]) <= 10 + 4
+    assert sorted(vendor.numbers) == numbers(90)
+
+
 async def test_no_more_than_the_connections_are_used_at_once(store: Store) -> None:
     open_up = asyncio.Event()
 
