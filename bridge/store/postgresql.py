@@ -127,6 +127,7 @@ class PostgresEngine:
             for item in batch:
                 tx = PostgresTx(session, self._clock() if self._clock else now, writing=True)
                 item.succeed(item.unit(tx), tx.topics)
+            session.look()
             committing = True
             session.commit()
             self.commits += 1

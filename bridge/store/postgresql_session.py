@@ -4,6 +4,7 @@ It knows PostgreSQL and psycopg; it does not know the verbs. Statements go throu
 once for each connection: psycopg's cursors would cost as much again as the statement itself.
 """
 
+import select
 from collections.abc import Iterable
 from typing import Final, cast
 
@@ -50,6 +51,8 @@ class Session:
         self.connection = connect(url)
         self._pgconn = self.connection.pgconn
         self._prepared: dict[bytes, bytes] = {}
+        self._readable = select.poll()
+        self._readable.register(self._pgconn.socket, select.POLLIN)
         self._run(_settings(lock_ms))
 
     @property
@@ -66,6 +69,12 @@ class Session:
         """Begin a transaction; return the server's clock in ms UTC."""
         result = self._run(_BEGIN_READING if reading else _BEGIN_WRITING)
         return int(result.get_value(0, 0) or 0)
+
+    def look(self) -> None:
+        """Raise if the server has cut us off: it does when we were frozen for long, and has undone everything."""
+        if self._readable.poll(0):
+            self._pgconn.consume_input()  # its last word
+            self._pgconn.consume_input()  # and the end
 
     def commit(self) -> None:
         """Commit: durable when it returns."""

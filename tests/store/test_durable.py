@@ -167,6 +167,7 @@ async def test_two_processes_send_each_sms_once(opened: Opener, database: str) -
         ours.append(rows[0].id)
         await store.finish(rows[0].id, Input(Kind.SENT, 1), Answer.CLEAR)
     out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
     theirs = [int(line) for line in out.split()]
     assert sorted(ours + theirs) == list(range(1, 41))
 

@@ -31,15 +31,15 @@ class Gate:
         self.reached = asyncio.Event()
         self._open: asyncio.Future[None] = self._loop.create_future()
         session = engine._session
-        commit = session.commit
+        look = session.look
 
         def held() -> None:
-            session.commit = commit
+            session.look = look
             self._loop.call_soon_threadsafe(self.reached.set)
             asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result(30)
-            commit()
+            look()
 
-        session.commit = held
+        session.look = held
 
     async def _wait(self) -> None:
         await self._open
