@@ -69,6 +69,7 @@ class Number:
     non_geographic: bool
 
 
+@lru_cache(maxsize=8192)
 def parse(text: str, region: str) -> Number | None:
     """The valid number that ``text`` says to a reader in ``region``, or None.
 
@@ -136,11 +137,21 @@ def allowed(
     Of the prefixes in ``allow`` and ``deny`` the longest that fits wins, a tie denies, and none denies.
     A non-geographic code passes only when ``allow`` names it. ``narrower`` are a sender's own prefixes.
     """
-    allow = tuple(allow)
+    return _reason(number, tuple(allow), tuple(deny), frozenset(types), tuple(narrower))
+
+
+@lru_cache(maxsize=8192)
+def _reason(
+    number: Number,
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
+    types: frozenset[str],
+    narrower: tuple[str, ...],
+) -> str | None:
     which = short(number)
     if number.non_geographic and not _names_code(allow, number.country_code):
         return f"{which} is a satellite or other number of no country, which is not allowed here"
-    if "any" not in types and not (_TYPES.get(number.kind, frozenset()) & frozenset(types)):
+    if "any" not in types and not (_TYPES.get(number.kind, frozenset()) & types):
         return f"{which} is {_KIND_WORDS[number.kind]}, which is not allowed here"
     granted, denied = _longest(number.e164, allow), _longest(number.e164, deny)
     if denied and denied >= granted:
@@ -161,7 +172,6 @@ def _longest(e164: str, prefixes: Iterable[str]) -> int:
     return max((len(p) for p in prefixes if len(p) > 1 and p[0] == "+" and e164.startswith(p)), default=0)
 
 
-@lru_cache(maxsize=8192)
 def _read(plus: bool, digits: str, region: str) -> Number | None:
     for candidate in _foreign(plus, digits, region):
         parsed = _parsed(f"+{candidate}", None)
