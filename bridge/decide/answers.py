@@ -131,5 +131,6 @@ def taken(mail_id: str, accept: Accept, queued: int, duplicates: int) -> str:
 
 
 def _line(text: str) -> str:
-    line = "".join(c if " " <= c <= "~" else "?" for c in text)
+    good = text.isascii() and text.isprintable()
+    line = text if good else "".join(c if " " <= c <= "~" else "?" for c in text)
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 3] + "..."

@@ -93,7 +93,7 @@ def _joined(pending: list[tuple[str, bytes]]) -> str:
 def content_type(value: bytes, default: str) -> ContentType:
     """The media type of a part, lower-case, with its parameters; what cannot be read is ``default``."""
     text = unfolded(value)
-    match = _TYPE.match(text)
+    match = _TYPE.match(text) if text else None
     if match is None:
         return ContentType(default)
     return ContentType(f"{match[1]}/{match[2]}".lower(), _parameters(text[match.end() :]))
@@ -101,6 +101,8 @@ def content_type(value: bytes, default: str) -> ContentType:
 
 def disposition(value: bytes) -> ContentType:
     """Content-Disposition: ``kind`` is ``attachment``, ``inline`` or ``""``."""
+    if not value:
+        return ContentType("")
     text = unfolded(value)
     kind, _, rest = text.partition(";")
     return ContentType(kind.strip().lower()[:40], _parameters(rest))
@@ -108,6 +110,8 @@ def disposition(value: bytes) -> ContentType:
 
 def keyword(value: bytes) -> str:
     """The first keyword of a field such as Auto-Submitted or Precedence, lower-case, or ``""``."""
+    if not value:
+        return ""
     match = _KEYWORD.match(unfolded(value).strip().strip("\"'").lower())
     return match[0] if match else ""
 
