@@ -14,6 +14,7 @@ from bridge.store.values import LeaseLine, Node, NodeLine
 
 # Parts with work that one node at a time does: polls (events), what ends by time (send), mails due by time (reports).
 LEASED: Final = ("events", "reports", "send")
+WAITED_MS: Final = 60_000  # more than a transaction may be older than one that was before it
 SEEN_FOR_MS: Final = HOUR  # a node that is gone is shown so long
 
 
@@ -24,10 +25,13 @@ def beat(tx: Tx, node: Node, lease_ms: int, *, draining: bool) -> frozenset[str]
     if draining:
         tx.run("give_leases_back", node=node.id)
         return frozenset()
+    return frozenset(part for part in LEASED if part in node.parts and _lease(tx, node.id, part, lease_ms))
+
+
+def _lease(tx: Tx, node: str, part: str, lease_ms: int) -> bool:
     until = tx.now + lease_ms
-    ours = [p for p in LEASED if p in node.parts]
-    held = [p for p in ours if tx.run("take_lease", part=p, node=node.id, until=until, now=tx.now)]
-    return frozenset(held)
+    latest = until + WAITED_MS
+    return bool(tx.run("take_lease", part=part, node=node, until=until, now=tx.now, latest=latest))
 
 
 def _join(tx: Tx, node: Node, *, draining: bool) -> None:

@@ -1,9 +1,10 @@
-"""Nodes as processes of their own on one PostgreSQL, a counting vendor, and what the database says of them."""
+"""Nodes as processes of their own on one database, a counting vendor, and what the database says of them."""
 
 import contextlib
 import json
 import signal
 import smtplib
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,9 @@ class Nodes:
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Return what the database answers."""
+        if self.database.startswith("sqlite://"):
+            with contextlib.closing(sqlite3.connect(self.database.removeprefix("sqlite://"))) as file:
+                return file.execute(query).fetchall()
         with psycopg.connect(self.database) as connection:
             return connection.execute(query.encode()).fetchall()
 

@@ -139,8 +139,12 @@ def test_one_polls_until_it_is_gone_and_then_another(postgres: Server, tmp_path:
         assert most_within(1, moments) <= 5 + 1, "polls above the rate"
 
 
-def test_parts_in_processes_of_their_own_are_one_bridge(postgres: Server, tmp_path: Path) -> None:
-    with nodes_on(postgres.database(), tmp_path) as nodes:
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_parts_in_processes_of_their_own_are_one_bridge(
+    postgres: Server, tmp_path: Path, engine: str
+) -> None:
+    database = postgres.database() if engine == "postgresql" else f"sqlite://{tmp_path / 'bridge.db'}"
+    with nodes_on(database, tmp_path) as nodes:
         front = nodes.start("--only", "mail")
         parts = [nodes.start("--only", only) for only in ("send", "events", "reports,web")]
         nodes.vendor.addresses = [parts[1].hook]

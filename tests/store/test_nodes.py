@@ -95,6 +95,12 @@ async def test_whoever_takes_a_part_of_a_file_ends_the_lease_that_was_left_on_it
         assert await other.beat(TWO, LEASE) == {"send", "reports"}
 
 
+async def test_a_lease_from_before_the_clock_was_set_back_is_over(store: Store, clock: Clock) -> None:
+    await store.beat(ONE, LEASE)
+    clock.forward(-HOUR)
+    assert await store.beat(TWO, LEASE) == {"send", "events", "reports"}
+
+
 # --- what a node leaves in `sending` ---
 
 
@@ -150,6 +156,18 @@ async def test_of_a_node_that_left_no_word_the_time_is_ours(store: Store, clock:
     assert await store.adopt_gone("us", 30 * SECOND) == 0
     clock.forward(1)
     assert await store.adopt_gone("us", 30 * SECOND) == 1
+
+
+async def test_after_the_clock_was_set_back_the_dead_are_told_from_the_living(
+    store: Store, clock: Clock
+) -> None:
+    for node in (ONE, TWO):
+        await store.beat(node, LEASE)
+    dead, living = await claimed(store, ONE, A), await claimed(store, TWO, B)
+    clock.forward(-HOUR)
+    await store.beat(TWO, LEASE)
+    assert await store.adopt_gone("us", HOUR) == 1
+    assert [await state(store, sms) for sms in (dead, living)] == [State.UNKNOWN, State.SENDING]
 
 
 async def test_a_gone_node_that_comes_back_changes_nothing_but_by_the_truth(

@@ -18,10 +18,11 @@ SELECT id, host, pid, parts, started_at, beat_at, gone_after, draining FROM node
 DELETE FROM node WHERE beat_at < :before
 AND NOT EXISTS (SELECT 1 FROM sms s WHERE s.state = 'sending' AND s.node = node.id);
 
+-- One that ends later than any that is given now was given before the clock was set back.
 -- name: take_lease
 INSERT INTO lease (part, node, until) VALUES (:part, :node, :until)
 ON CONFLICT (part) DO UPDATE SET node = excluded.node, until = excluded.until
-WHERE lease.node = excluded.node OR lease.until <= :now;
+WHERE lease.node = excluded.node OR lease.until <= :now OR lease.until > :latest;
 
 -- name: give_leases_back
 DELETE FROM lease WHERE node = :node;
@@ -35,12 +36,13 @@ SELECT part, node, until FROM lease ORDER BY part;
 -- name: sending_of
 SELECT {sms} FROM sms s WHERE s.state = 'sending' AND s.node = :node AND s.claimed_at <= :before ORDER BY s.id {skip s};
 
--- The claim is looked at too: it is a sign of life by itself.
+-- The claim is looked at too: it is a sign of life by itself. What was claimed and shown that far in the future was
+-- so before the clock was set back; a node that lives has shown itself again since.
 -- name: sending_of_gone
 SELECT {sms} FROM sms s LEFT JOIN node n ON n.id = s.node
 WHERE s.state = 'sending' AND s.node <> :us
-AND s.claimed_at <= :now - coalesce(n.gone_after, :gone_after)
-AND coalesce(n.beat_at, 0) <= :now - coalesce(n.gone_after, :gone_after)
+AND abs(:now - s.claimed_at) >= coalesce(n.gone_after, :gone_after)
+AND abs(:now - coalesce(n.beat_at, 0)) >= coalesce(n.gone_after, :gone_after)
 ORDER BY s.id LIMIT :limit {skip s};
 
 -- name: free_moment
