@@ -37,7 +37,9 @@ def told(found: Findings) -> list[Line]:
             "",
             Goal(2 * SEND_CONNECTIONS, most=True),
         ),
-        Line("memory with all queued", found.memory_down, "MiB", Goal(150, most=True)),
+        Line(
+            f"memory after {flood.BY_SMTP:,} of them by SMTP", found.memory_down, "MiB", Goal(150, most=True)
+        ),
         Line("start to ready with all queued", found.ready_s, "s", Goal(1.5, most=True)),
         Line("memory, ready", found.memory_ready, "MiB"),
         Line("memory, the most while draining", found.memory_drain, "MiB", Goal(150, most=True)),

@@ -70,12 +70,17 @@ _COUNTED: Final = ("sms", "history", "event")  # whose ids are numbers
 
 def a_mail(serial: int) -> Accept:
     """Return a mail like any other, to one number."""
-    number = f"+614{serial * 7919 % 10**8:08}"
     sender = GREAT_SENDER if serial % 10 == 0 else f"s{serial % SENDERS}@plant.example"
     text = f"Reminder {serial}: your appointment is tomorrow at 9:30. Reply YES to confirm or call us."
-    mail = NewMail(sender, "auth", 0, "192.0.2.1", "Reminder", f"<{serial}@x>", (), "default", _QUIET, 1500)
-    sms = NewSms(number, number, text, "gsm7", 1, "default", "live", "hold", _FOREVER_MS)
-    return Accept(mail, (sms,))
+    return taken(sender, f"+614{serial * 7919 % 10**8:08}", text, serial)
+
+
+def taken(sender: str, number: str, text: str, serial: int) -> Accept:
+    """Return a mail as it comes out of the decision; nobody is to hear of its SMS."""
+    mail = NewMail(
+        sender, "network", 0, "192.0.2.1", "Reminder", f"<{serial}@x>", (), "default", _QUIET, 1500
+    )
+    return Accept(mail, (NewSms(number, number, text, "gsm7", 1, "default", "live", "hold", _FOREVER_MS),))
 
 
 async def fill(store: Store) -> None:
