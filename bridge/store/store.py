@@ -182,9 +182,13 @@ class Store:
         return await self._write(lambda tx: sending.adopt_gone(tx, self._terms, us, gone_after_ms))
 
     async def expire(self) -> int:
-        """End queued SMS that are too old, and drop rows that have served their time; return how many ended."""
+        """End queued SMS that are too old, and drop rows that have served their time; return how many ended.
+
+        It notices too that the database's clock was set back, and lets nothing wait for that.
+        """
 
         def unit(tx: Tx) -> int:
+            sweeping.look_at_clock(tx)
             sweeping.clean(tx, self._terms)
             return sending.expire(tx, self._terms)
 

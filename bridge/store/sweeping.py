@@ -4,13 +4,15 @@ from dataclasses import replace
 from typing import Final
 
 from bridge.report import notices
-from bridge.sms import HOUR, NEVER, Sms
+from bridge.sms import HOUR, MINUTE, NEVER, Sms
 from bridge.store import events, nodes, outbox
 from bridge.store.changing import mail_and_group, save
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.terms import Terms
 
+SET_BACK_MS: Final = MINUTE  # less than that is waited for
+_CLOCK: Final = "clock"
 AT_ONCE: Final = 200  # rows of a kind in one transaction: it must not hold up mails that come in
 
 
@@ -30,6 +32,20 @@ def clean(tx: Tx, terms: Terms) -> None:
     events.try_missed(tx, terms, AT_ONCE)
     events.clean(tx, terms, AT_ONCE)
     nodes.clean(tx)
+
+
+def look_at_clock(tx: Tx) -> None:
+    """Notice that the clock was set back, by the last look or by an SMS that is younger than now. What was to fall
+    due by the clock that was ahead would wait for as long as the clock went back: it is due now."""
+    seen = [row[0] for row in (tx.one("cursor", name=_CLOCK), tx.one("latest_queued")) if row and row[0]]
+    tx.run("set_cursor", name=_CLOCK, value=tx.now)
+    if max(seen, default=0) - tx.now < SET_BACK_MS:
+        return
+    if tx.run("sms_due_again", now=tx.now, never=NEVER):
+        tx.tell("sms")
+        tx.tell("poll")
+    if tx.run("outbox_due_again", now=tx.now):
+        tx.tell("outbox")
 
 
 def _doubt(tx: Tx, terms: Terms, sms: Sms) -> None:

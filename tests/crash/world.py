@@ -91,6 +91,12 @@ class World:
         self.cuts.append(time.monotonic())
         self.kills += 1
 
+    def crash_server(self) -> None:
+        """Kill PostgreSQL, all of it."""
+        assert self.database.server is not None
+        self.database.server.crash()
+        self.cuts.append(time.monotonic())
+
     def port(self) -> int:
         """Return where a client finds SMTP now; a port where nobody is when no node is up."""
         up = self.up
@@ -146,11 +152,11 @@ def world(
     nodes: int = 1,
     speed: float = 1.0,
     home: Path | None = None,
-    changes: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[World]:
     """Make a world of ``nodes`` services, none of them started; ``speed`` is that of their wall clock.
 
-    ``home`` is where SQLite's file is to be. ``changes`` replace top keys of the configuration.
+    ``home`` is where SQLite's file is to be. ``settings`` are the configuration's of the vendor.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-crash-")))
@@ -163,12 +169,12 @@ def world(
         smarthost = Smarthost(loop)
         stack.callback(smarthost.close)
         database = sqlite_in(home or folder) if engine == "sqlite" else stack.enter_context(postgresql(clock))
-        settings = _settings(vendor, smarthost, database.url) | dict(changes or {})
+        configuration = _configuration(vendor, smarthost, database.url, settings or {})
         configs = []
         for place in range(nodes):
-            home = folder / f"node{place}"
-            home.mkdir()
-            configs.append(write_config(home, vendor, None, **settings))
+            own = folder / f"node{place}"
+            own.mkdir()
+            configs.append(write_config(own, vendor, None, **configuration))
         made = World(database, clock, vendor, smarthost, tuple(configs), [None] * nodes)
         stack.callback(_end, made)
         yield made
@@ -179,7 +185,9 @@ def _end(made: World) -> None:
         node.kill()
 
 
-def _settings(vendor: Vendor, smarthost: Smarthost, url: str) -> dict[str, Any]:
+def _configuration(
+    vendor: Vendor, smarthost: Smarthost, url: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "database": url,
         "outbox": {"smarthost": f"smtp://127.0.0.1:{smarthost.port}"},
@@ -193,6 +201,7 @@ def _settings(vendor: Vendor, smarthost: Smarthost, url: str) -> dict[str, Any]:
             "poll_rate": "500/s",
             "settle": "2m",
             "send_timeout": "5s",
+            **settings,
         },
         "senders": [
             {

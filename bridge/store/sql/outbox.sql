@@ -25,6 +25,9 @@ UPDATE outbox SET state = :state, error = :error, attempts = attempts + 1 WHERE 
 -- name: outbox_later
 UPDATE outbox SET due_at = :due_at, error = :error, attempts = attempts + 1 WHERE id = :id AND state = 'due';
 
+-- name: outbox_due_again
+UPDATE outbox SET due_at = :now WHERE state = 'due' AND due_at > :now AND created_at > :now;
+
 -- name: outbox_of_bounce_key
 SELECT id, "to", kind FROM outbox WHERE bounce_key = :key AND bounce_key <> '';
 

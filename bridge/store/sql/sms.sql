@@ -142,6 +142,16 @@ DELETE FROM reply_poll WHERE sms_id = :id AND due_at > :now;
 -- name: cursor
 SELECT value FROM cursor WHERE name = :name;
 
+-- name: latest_queued
+SELECT max(updated_at) FROM (
+    SELECT updated_at FROM sms WHERE state = 'queued' ORDER BY id DESC LIMIT 1000
+) AS latest;
+
+-- name: sms_due_again
+UPDATE sms SET due_at = :now
+WHERE state IN ('queued', 'submitted', 'unknown', 'held') AND due_at > :now AND due_at < :never
+    AND updated_at > :now;
+
 -- name: set_cursor
 INSERT INTO cursor (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 

@@ -1,0 +1,45 @@
+"""The wall clock jumps under a service that sends: nothing is lost or doubled, no burst, and new mail does not wait."""
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from tests.crash.clients import Client
+from tests.crash.world import World, world
+from tests.flow.running import wait_for
+
+RATE = 20
+HOUR_S = 3_600.0
+BETWEEN_S = 2.5
+
+
+def busiest_second(made: World) -> int:
+    """Return the most POSTs that came within any one second."""
+    at = [post.at for post in made.vendor.posts]
+    return max(sum(begin <= other < begin + 1.0 for other in at) for begin in at)
+
+
+@pytest.mark.parametrize(
+    "steps", [(HOUR_S, -HOUR_S), (-HOUR_S, HOUR_S)], ids=["ahead and back", "back and ahead"]
+)
+def test_a_clock_that_jumps_an_hour_loses_doubles_and_hurries_nothing(steps: tuple[float, ...]) -> None:
+    with world(settings={"rate": f"{RATE}/s"}) as made:
+        made.start()
+        made.clients = [Client(f"clock {place}", made.port, pause_s=0.1) for place in range(3)]
+        for client in made.clients:
+            client.start()
+        wait_for("the first SMS", lambda: made.vendor.posts)
+        jumped = []
+        for step in steps:
+            time.sleep(BETWEEN_S)
+            made.clock.step(step)
+            jumped.append(time.monotonic())
+        time.sleep(BETWEEN_S)
+        found = made.judged()
+        assert found.good, f"{found.faults()}\n{found.table()}"
+        assert not found.send.unavoidable
+        # They are begun evenly; on a busy machine some come a little closer together. A burst would be hundreds.
+        assert busiest_second(made) <= RATE * 1.25
+        for begin, end in pairwise([*jumped, time.monotonic()]):
+            assert any(begin + 0.5 < post.at < end for post in made.vendor.posts), "sending went on"

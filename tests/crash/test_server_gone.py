@@ -1,0 +1,41 @@
+"""PostgreSQL crashes under load and comes back: mail is put off meanwhile, and all goes on."""
+
+from collections.abc import Callable
+
+from tests.crash.clients import Client
+from tests.crash.world import world
+from tests.flow.running import wait_for
+
+SPEED = 4  # of the wall clock: see test_database_faults
+CRASHES = 3
+
+
+def wait_for_more(answered: Callable[[int], int], code: int, count: int) -> None:
+    before = answered(code)
+    wait_for(f"{count} more answers {code}", lambda: answered(code) >= before + count)
+
+
+def test_a_database_server_that_crashes_under_load_loses_and_doubles_nothing() -> None:
+    with world("postgresql", speed=SPEED) as made:
+        made.start()
+        server = made.database.server
+        assert server is not None
+        made.clients = [Client(f"client {place}", made.port, pause_s=0.02) for place in range(3)]
+        for client in made.clients:
+            client.start()
+
+        def answered(code: int) -> int:
+            return sum(client.codes.count(code) for client in made.clients)
+
+        for _ in range(CRASHES):
+            wait_for_more(answered, 250, 20)
+            made.crash_server()
+            wait_for_more(answered, 451, 1)
+            server.start()
+        found = made.judged()
+        codes = {code for client in made.clients for code in client.codes}
+        assert codes == {250, 451}
+        assert found.good, f"{found.faults()}\n{found.table()}"
+        assert not found.send.unavoidable
+        assert not [line for line in made.node.lines if "Traceback" in line]
+        assert made.node.stop() == 0
