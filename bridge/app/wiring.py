@@ -80,6 +80,16 @@ def poller_of(config: Config, store: Store, api: SmsApi, here: Heartbeat) -> Pol
     )
 
 
+def renderer_of(config: Config) -> Renderer:
+    """Return what makes our mails, in every brand."""
+    return Renderer(
+        config.brands,
+        domain=config.policy.domains[0],
+        instance=instance_of(config),
+        local=lambda at: datetime.datetime.fromtimestamp(at / 1000, config.timezone),
+    )
+
+
 def reporter_of(config: Config, store: Store, here: Heartbeat) -> tuple[Reporter, MailOut | None]:
     """Return the part that mails, and the connection to the smarthost that it uses, if there is one."""
     smarthost, dkim = config.outbox.smarthost, config.outbox.dkim
@@ -91,14 +101,8 @@ def reporter_of(config: Config, store: Store, here: Heartbeat) -> tuple[Reporter
             hello=socket.gethostname(),
         )
     signer = Signer(dkim.domain, dkim.selector, dkim.key_pem) if dkim else None
-    renderer = Renderer(
-        config.brands,
-        domain=config.policy.domains[0],
-        instance=instance_of(config),
-        local=lambda at: datetime.datetime.fromtimestamp(at / 1000, config.timezone),
-    )
     ours = partial(here.holds, "reports")
-    return Reporter(store, renderer, mail_out, signer, is_ours=ours), mail_out
+    return Reporter(store, renderer_of(config), mail_out, signer, is_ours=ours), mail_out
 
 
 def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:

@@ -107,6 +107,29 @@ def test_a_database_that_cannot_be_used_is_a_fault(bench: Bench) -> None:
     assert "file name too long" in found(bench)["database"][1]
 
 
+# --- brands ---
+
+
+def test_the_templates_of_a_brand_are_tried_for_each_kind_of_mail(bench: Bench) -> None:
+    own = bench.folder / "clinic" / "reply"
+    own.mkdir(parents=True)
+    (own / "body.html").write_text("<p>{{ text }}</p>")
+    bench.configure(brands={"clinic": {"name": "Clinic", "templates": str(own.parent)}})
+    what = "templates of brand clinic"
+    assert found(bench)[what] == ("ok", "each kind of mail can be made with them")
+    (own / "body.html").write_text("<p>{{ txt }}</p>")
+    (own.parent / "alarm").mkdir()
+    (own.parent / "alarm" / "subject.txt").write_text("{% for x in y %}")
+    lines = [line for line in bench("doctor").out.splitlines() if what in line]
+    assert [line.split(": ")[:2] for line in lines] == [
+        [f"FAULT   {what}", f"template {name}"] for name in ("reply/body.html", "alarm/subject.txt")
+    ]
+    assert lines[0].endswith(f"'txt' is undefined: mend it in {own.parent}; until then ours is used")
+    (own / "body.html").write_text("{{ text }}")
+    (own.parent / "alarm" / "subject.txt").unlink()
+    assert found(bench)[what][0] == "ok"
+
+
 # --- nodes ---
 
 

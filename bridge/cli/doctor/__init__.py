@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from bridge.cli.doctor.brands import brands
 from bridge.cli.doctor.certificates import certificates
 from bridge.cli.doctor.database import database
 from bridge.cli.doctor.finding import Finding, Verdict
@@ -37,7 +38,7 @@ def run(options: Namespace) -> int:
 
 async def _examine(config: Config) -> list[Finding]:
     found = await database(config)
-    for trial in (listeners, certificates, smarthost, dkim_record, from_domains, reply_domain):
+    for trial in (listeners, certificates, brands, smarthost, dkim_record, from_domains, reply_domain):
         found += await asyncio.to_thread(_all, trial, config)
     return [*found, *await accounts(config)]
 
