@@ -6,7 +6,7 @@ Knows nothing of sockets. Whatever fails on our side is a 451; only a decided re
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
@@ -60,7 +60,7 @@ class Intake:
         self._policy = policy
         self._instance = instance
         self._threads = ThreadPoolExecutor(_READERS, "mail-read")
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Future[None]] = set()
 
     async def recipient(self, transaction: Transaction, address: str) -> Target | Reply | Special:
         """What the recipient ``address`` is, or the answer that refuses it."""
@@ -147,17 +147,20 @@ class Intake:
 
     def acknowledge_soon(self, mail_id: str) -> None:
         """`acknowledge` without making the client's next command wait for it."""
-        self._keep(asyncio.get_running_loop().create_task(self.acknowledge(mail_id)))
-
-    async def _committed(self, write: Coroutine[Any, Any, T]) -> T:
-        """The result of ``write``, which goes on to its end even if whoever waits for it is cancelled."""
-        task = asyncio.get_running_loop().create_task(write)
-        self._keep(task)
-        return await asyncio.shield(task)
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self.acknowledge(mail_id))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def _committed(self, write: Awaitable[T]) -> T:
+        """The result of ``write``, which `settle` waits for. It needs no task: a conversation is not cancelled while
+        it waits for one, and the store goes on with it in any case."""
+        ended = asyncio.get_running_loop().create_future()
+        self._running.add(ended)
+        try:
+            return await write
+        finally:
+            self._running.discard(ended)
+            ended.set_result(None)
 
     async def settle(self) -> None:
         """Wait until every write that was begun has ended."""
