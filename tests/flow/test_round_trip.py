@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,10 +16,13 @@ JO = "jo@clinic.example"
 PHONE = "+61421000001"
 
 
-@pytest.fixture
-def bridge(tmp_path: Path) -> Iterator[tuple[Bridge, Vendor, Smarthost]]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bridge(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Bridge, Vendor, Smarthost]]:
+    changes: dict[str, Any] = {}
+    if request.param == "postgresql":
+        changes = {"database": request.getfixturevalue("postgres").database()}
     with world() as (vendor, smarthost):
-        running = serve(write_config(tmp_path, vendor, smarthost))
+        running = serve(write_config(tmp_path, vendor, smarthost, **changes))
         vendor.tell(running.hook)
         yield running, vendor, smarthost
         assert running.stop() == 0
@@ -134,6 +138,7 @@ def test_a_vendor_that_is_down_delays_and_loses_nothing(tmp_path: Path) -> None:
         assert running.stop() == 0
 
 
+@pytest.mark.parametrize("bridge", ["sqlite"], indirect=True)  # a server may have several
 def test_a_second_service_on_the_same_database_is_refused(bridge: tuple[Bridge, Vendor, Smarthost]) -> None:
     running, _, _ = bridge
     second = command("serve", "-c", str(running.config))
