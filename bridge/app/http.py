@@ -20,7 +20,7 @@ from bridge.errors import ConfigError
 from bridge.mail_in.room import normal_address, place_of
 
 _BACKLOG: Final = 256
-_STOP_S: Final = 5  # a page or webhook still being answered when we stop
+STOP_S: Final = 5  # a page or webhook still being answered when we stop
 REQUEST_S: Final = 20.0  # for a whole request to come, its body included
 MAX_HEAD: Final = 32 * 1024  # octets of a request line with its header, and of trailers
 MAX_WAITING: Final = 8  # requests of one connection that came before the answer to the first
@@ -119,7 +119,7 @@ async def http_server(
         http=_Connection,
         ws="none",
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=_STOP_S,
+        timeout_graceful_shutdown=STOP_S,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
@@ -138,7 +138,7 @@ async def http_server(
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        await asyncio.wait([task], timeout=2 * _STOP_S)
+        await asyncio.wait([task], timeout=2 * STOP_S)
 
 
 def _bind(address: str, port: int) -> socket.socket:

@@ -24,7 +24,7 @@ from bridge.web import desk_app
 
 _LOG: Final = logging.getLogger("bridge.app")
 _PULSE: Final = Pulse()
-_DRAIN_S: Final = 30.0  # for mails and calls under way when we are told to stop
+DRAIN_S: Final = 30.0  # for mails and calls under way when we are told to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,8 @@ async def _drain(service: _Service, tasks: Sequence["asyncio.Task[None]"]) -> No
     service.stop.set()
     ending = [*tasks, asyncio.create_task(service.here.drain(), name="heartbeat")]
     if service.mail_in is not None:
-        ending.append(asyncio.create_task(service.mail_in.drain(_DRAIN_S), name="mail"))
-    if ending:
-        await asyncio.wait(ending, timeout=_DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
+        ending.append(asyncio.create_task(service.mail_in.drain(DRAIN_S), name="mail"))
+    await asyncio.wait(ending, timeout=DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)

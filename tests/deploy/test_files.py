@@ -7,7 +7,11 @@ from pathlib import Path
 
 import yaml
 
+from bridge.app.http import STOP_S
+from bridge.app.service import DRAIN_S
 from bridge.cli.parser import parser
+from bridge.config import scalars
+from bridge.config.model import VendorModel
 
 ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "deploy" / "container"
@@ -48,4 +52,11 @@ def test_what_the_unit_and_the_containers_start_are_commands_of_ours() -> None:
 def test_the_unit_does_not_restart_on_a_wrong_configuration_and_waits_for_the_drain() -> None:
     assert "\nRestartPreventExitStatus=78\n" in UNIT
     assert "\nType=notify\n" in UNIT
+    whole_s = (
+        DRAIN_S + scalars.duration(VendorModel.model_fields["send_timeout"].default) / 1_000 + 2 * STOP_S
+    )
+    (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT, re.M)
+    assert int(stop_s) > whole_s
+    compose = yaml.safe_load((CONTAINER / "compose.yaml").read_text(encoding="utf-8"))
+    assert compose["services"]["bridge"]["stop_grace_period"] == f"{stop_s}s"
     assert "\nUser=smsbridge\n" in UNIT, "a fixed user: its group can be given certificates and keys"
