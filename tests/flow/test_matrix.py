@@ -50,20 +50,21 @@ NO_SUCH = {"action": "not_found"}
 NEITHER = {"action": "state", "state": "Unknown"}
 MISSING = '{"Result":"Failed","ErrorMessage":["Missing or empty sender"]}'
 
+STOPPING = (401, 403, 404, 405, 410, 415)
+
 CELLS = (
-    Cell("its own id", OK, State.DELIVERED, 1, 1),
-    Cell("plain words", raw("OK Thanks", created=True), State.DELIVERED, 1, 1),
-    Cell("a slow drip", {"action": "drip", "interval_ms": 400}, State.DELIVERED, 1, 1),
-    Cell("made nothing once", {"action": "silent"}, State.DELIVERED, 2, 1),
+    Cell("200 with an id of its own", OK, State.DELIVERED, 1, 1),
+    Cell("200 in plain words", raw("OK Thanks", created=True), State.DELIVERED, 1, 1),
+    Cell("200, an octet at a time", {"action": "drip", "interval_ms": 400}, State.DELIVERED, 1, 1),
+    Cell("200, made nothing once", {"action": "silent"}, State.DELIVERED, 2, 1),
     Cell("429", refused(429, retry_after="1"), State.DELIVERED, 2, 1),
     Cell("408, made", refused(408, created=True), State.DELIVERED, 1, 1),
     Cell("503, not made", refused(503), State.DELIVERED, 2, 1),
     Cell("503, made", refused(503, created=True), State.DELIVERED, 1, 1),
-    Cell("about the number", refused(400, "Invalid Mobile Number (RP-Max)"), State.FAILED, 1, 0),
-    Cell("for an unknown reason", refused(400, "Quux"), State.HELD, 1, 0),
-    *(Cell(f"{status}", refused(status), State.QUEUED, 1, 0, stop=Stop.ACCOUNT) for status in (401, 403, 404, 405)),
-    Cell("410 and 415", refused(415), State.QUEUED, 1, 0, stop=Stop.ACCOUNT),
-    Cell("about the account", refused(400, "Insufficient credit"), State.QUEUED, 1, 0, stop=Stop.ACCOUNT),
+    Cell("400 about the number", refused(400, "Invalid Mobile Number (RP-Max)"), State.FAILED, 1, 0),
+    Cell("400 for a reason not known", refused(400, "Quux"), State.HELD, 1, 0),
+    *(Cell(f"{status}", refused(status), State.QUEUED, 1, 0, stop=Stop.ACCOUNT) for status in STOPPING),
+    Cell("400 about the account", refused(400, "Insufficient credit"), State.QUEUED, 1, 0, stop=Stop.ACCOUNT),
     Cell("200 that failed", raw(MISSING), State.QUEUED, 1, 0, stop=Stop.ACCOUNT),
     Cell("redirect", {"action": "redirect"}, State.QUEUED, 1, 0, stop=Stop.ACCOUNT),
     Cell("junk, polls neither way", raw("<html>", created=True), State.HELD, 1, 1, NEITHER),
