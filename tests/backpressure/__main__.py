@@ -42,6 +42,7 @@ def told(found: Findings) -> list[Line]:
         ),
         Line("start to ready with all queued", found.ready_s, "s", Goal(1.5, most=True)),
         Line("memory, ready", found.memory_ready, "MiB"),
+        Line("memory, half of it drained", found.memory_half, "MiB"),
         Line("memory, the most while draining", found.memory_drain, "MiB", Goal(150, most=True)),
         Line("memory, drained", found.memory_end, "MiB"),
         Line(

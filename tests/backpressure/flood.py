@@ -50,6 +50,7 @@ class Findings:
     ready_s: float
     memory_down: float  # when all came that come by SMTP
     memory_ready: float  # after it
+    memory_half: float  # when half of the time of the drain was over
     memory_drain: float  # the most while it drains
     memory_end: float
     cpu_us: float  # of the drain, an SMS
@@ -110,6 +111,7 @@ def _run(bridge: Bridge, vendor: Vendor, folder: Path, mails: int, rate: int, al
         ready_s=ready_s,
         memory_down=memory_down,
         memory_ready=memory_ready,
+        memory_half=memory[len(memory) // 2],
         memory_drain=max(memory),
         memory_end=memory[-1],
         cpu_us=cpu_us,

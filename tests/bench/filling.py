@@ -136,6 +136,7 @@ def _connected(database: str | Path) -> Iterator[tuple[Run, Callable[[str], list
     if is_postgresql(database):
         with psycopg.connect(str(database)) as server:
             server.execute("SET synchronous_commit = off")
+            server.execute("SET session_replication_role = replica")  # references are right: no look at each
 
             def run_there(statement: str) -> Any:
                 done = server.execute(statement.encode())
