@@ -122,8 +122,8 @@ def _group(tx: Tx, taking: Sequence[_Taking]) -> None:
     named = sorted(
         {(one.mail.sender, one.mail.header_message_id) for one in taking if one.mail.header_message_id}
     )
-    for sender, header in named:
-        tx.alone("mail", sender, header)  # a server that split it sends the parts at once
+    # A server that split a mail sends the parts at once.
+    tx.alone(*(f"mail {sender} {header}" for sender, header in named))
     since = tx.now - GROUP_MS
     found = tx.each(
         "group_of", [{"header": header, "sender": sender, "since": since} for sender, header in named]

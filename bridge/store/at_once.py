@@ -1,8 +1,9 @@
-"""One SQLite statement for many rows, made of the statement for one.
+"""One statement for many rows, made of the statement for one.
 
 Python lets go of its lock for each statement, and has it back only when the event loop lets go of it: ten mails
 in one commit would wait for it sixty times, with one statement for all of them a tenth as often. And what SQLite
-does between is done beside the loop, on another core.
+does between is done beside the loop, on another core. PostgreSQL is asked over a wire: each statement is a way there
+and back.
 """
 
 import re
@@ -13,11 +14,12 @@ from typing import Any, Final
 from bridge.store.database import Values
 from bridge.store.queries import statements
 
-# Rows in one statement. Each size is a text of its own that SQLite keeps prepared, so there are few.
+# Rows in one statement. Each size is a text of its own that is kept prepared, so there are few.
 _SIZES: Final = (32, 16, 8, 4, 2, 1)
 _NAME: Final = re.compile(r":(\w+)")
 _ROW: Final = re.compile(r"VALUES (\([^()]+\))")
 _RETURNING: Final = re.compile(r"\s+RETURNING id$")
+_PLACE: Final = re.compile(r"\?(\d+)")
 
 Part = tuple[str, list[Any]]
 
@@ -35,6 +37,24 @@ def asking(name: str, rows: Sequence[Values]) -> Iterator[Part]:
     for part in _parts(rows):
         text, of_row = _query(name, len(part))
         yield text, [row[name] for row in part for name in of_row]
+
+
+def inserting_there(name: str, rows: Sequence[Values]) -> Iterator[tuple[bytes, list[Any]]]:
+    """`inserting`, as PostgreSQL reads it; the ids of the rows come back if the statement for one returns its id."""
+    returning = b" RETURNING id" if _RETURNING.search(statements()[name]) else b""
+    for text, values in inserting(name, rows):
+        yield _there(text) + returning, values
+
+
+def asking_there(name: str, rows: Sequence[Values]) -> Iterator[tuple[bytes, list[Any]]]:
+    """`asking`, as PostgreSQL reads it."""
+    for text, values in asking(name, rows):
+        yield _there(text), values
+
+
+@cache
+def _there(text: str) -> bytes:
+    return _PLACE.sub(r"$\1", text).encode()
 
 
 def _parts(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
@@ -63,7 +83,7 @@ def _query(name: str, times: int) -> tuple[str, tuple[str, ...]]:
     """Return the text, and the names of the values of each row."""
     text = statements()[name]
     of_row = tuple(dict.fromkeys(_NAME.findall(text)))
-    alike = [_numbered(f"({text})", of_row, at * len(of_row)) for at in range(times)]
+    alike = [_numbered(f"({text}) AS q{at}", of_row, at * len(of_row)) for at in range(times)]
     return "SELECT * FROM " + " UNION ALL SELECT * FROM ".join(alike), of_row  # noqa: S608 - texts of ours
 
 

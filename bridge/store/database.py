@@ -47,8 +47,8 @@ class Tx(Protocol):
         """Return what a query finds for each of ``rows``, all in one list."""
         ...
 
-    def alone(self, *mark: str) -> None:
-        """Wait until no other unit that asked for the same mark is on its way; then see what it has stored."""
+    def alone(self, *marks: str) -> None:
+        """Wait until no other unit that asked for one of ``marks`` is on its way; then see what it has stored."""
         ...
 
     def tell(self, topic: Topic) -> None:

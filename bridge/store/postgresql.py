@@ -6,26 +6,28 @@ unit runs again in a transaction of its own. So a unit may run several times; on
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, Literal, TypeVar, cast
 
 import psycopg
+from psycopg.pq.abc import PGresult
 
 from bridge.errors import StoreError
+from bridge.store.at_once import asking_there, inserting_there
 from bridge.store.database import Clock, Row, Topic, Tx, Values
 from bridge.store.postgresql_listen import CHANNEL, Listener
 from bridge.store.postgresql_schema import check_schema
 from bridge.store.postgresql_session import Session, is_standby, raced, translated
-from bridge.store.queries import Numbered, numbered
+from bridge.store.queries import numbered
 from bridge.store.threads import Item, OnCommit, ThreadedDatabase
 
 T = TypeVar("T")
 
 TRIES: Final = 5  # of one unit that others are in the way of, or whose connection was cut
 PAUSE_S: Final = 0.2  # after a connection that failed; until then units fail at once
-_ALONE: Final = Numbered(b"SELECT pg_advisory_xact_lock($1)", ("key",))
+_ALONE: Final = b"SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
 
 
 class PostgresTx:
@@ -53,20 +55,33 @@ class PostgresTx:
         return result.command_tuples or 0
 
     def add(self, name: str, rows: Sequence[Values]) -> int:
-        return sum(self.run(name, **row) for row in rows)
+        return sum(result.command_tuples or 0 for result in self._each_part(inserting_there(name, rows)))
 
     def add_numbered(self, name: str, rows: Sequence[Values]) -> Sequence[int]:
-        return [self.all(name, **row)[0][0] for row in rows]
+        results = self._each_part(inserting_there(name, rows))
+        return [sms_id for result in results for (sms_id,) in self._session.rows(result)]
 
     def each(self, name: str, rows: Sequence[Values]) -> list[Row]:
-        return [found for row in rows for found in self.all(name, **row)]
+        results = self._each_part(asking_there(name, rows))
+        return [row for result in results for row in self._session.rows(result)]
 
-    def alone(self, *mark: str) -> None:
-        digest = blake2b("\0".join(mark).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        self._session.run(_ALONE, {"key": int.from_bytes(digest, signed=True)}, prepared=True)
+    def alone(self, *marks: str) -> None:
+        if marks:
+            keys = sorted(
+                {_key(mark) for mark in marks}
+            )  # in one order everywhere: no ring of nodes that wait
+            self._session.execute(_ALONE, [f"{{{','.join(map(str, keys))}}}"], prepared=True)
+
+    def _each_part(self, parts: Iterator[tuple[bytes, list[object]]]) -> Iterator[PGresult]:
+        return (self._session.execute(*part, prepared=True) for part in parts)
 
     def tell(self, topic: Topic) -> None:
         self.topics.add(topic)
+
+
+def _key(mark: str) -> int:
+    digest = blake2b(mark.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ once for each connection: psycopg's cursors would cost as much again as the stat
 """
 
 import select
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 import psycopg
@@ -86,22 +86,23 @@ class Session:
         self._run(b"ROLLBACK")
 
     def run(self, statement: Numbered, values: dict[str, object], *, prepared: bool) -> PGresult:
+        """Run a statement with its values by name; see `execute`."""
+        return self.execute(statement.text, [values[name] for name in statement.names], prepared=prepared)
+
+    def execute(self, text: bytes, values: Sequence[object], *, prepared: bool) -> PGresult:
         """Run a statement; a prepared one is planned once for all values, another for these."""
         try:
-            given = [_sent(values[name]) for name in statement.names]
+            given = [_sent(value) for value in values]
         except UnicodeEncodeError as error:
             raise psycopg.DataError(str(error)) from error
-        forms = [
-            pq.Format.BINARY if isinstance(values[name], bytes) else pq.Format.TEXT
-            for name in statement.names
-        ]
+        forms = [pq.Format.BINARY if isinstance(value, bytes) else pq.Format.TEXT for value in values]
         if not prepared:
-            return _good(self._pgconn.exec_params(statement.text, given, param_formats=forms))
-        name = self._prepared.get(statement.text)
+            return _good(self._pgconn.exec_params(text, given, param_formats=forms))
+        name = self._prepared.get(text)
         if name is None:
             name = b"s%d" % len(self._prepared)
-            _good(self._pgconn.prepare(name, statement.text))
-            self._prepared[statement.text] = name
+            _good(self._pgconn.prepare(name, text))
+            self._prepared[text] = name
         return _good(self._pgconn.exec_prepared(name, cast(list[bytes], given), param_formats=forms))
 
     def rows(self, result: PGresult) -> list[Row]:

@@ -29,7 +29,7 @@ WITH_ID, PLAIN, MAIL = "r", "p", "m"
 
 def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     """Take an answer from a phone; see `Store.record_event`."""
-    tx.alone("phone", event.phone)  # two ways may tell of one answer at the same time
+    tx.alone(f"phone {event.phone}")  # two ways may tell of one answer at the same time
     if event.received_id and _known(tx, event, event.received_id):
         return "known"
     mark = _mark(event)

@@ -59,7 +59,7 @@ class SqliteTx:
     def each(self, name: str, rows: Sequence[Values]) -> list[Row]:
         return [row for part in asking(name, rows) for row in self._connection.execute(*part).fetchall()]
 
-    def alone(self, *mark: str) -> None:
+    def alone(self, *marks: str) -> None:
         """There is one writer at a time: every unit is."""
 
     def tell(self, topic: Topic) -> None:
