@@ -26,6 +26,7 @@ _OTHER_FIELD = re.compile(
 )  # Cc, Importance, Attachments
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
 _YEAR = re.compile(r"\b(?:19|20)\d{2}")
+_ADDRESS_AT_END = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]\Z")  # "2024-03-12 9:58 Ann <ann@x>:"
 _ADDRESS = re.compile(r"[<(][^<>()\s]{1,200}@[^<>()\s]{1,200}[>)]")
 
 
@@ -191,10 +192,10 @@ def _dated_lines(lines: list[str], position: int) -> int:
 
 
 def _is_attribution(joined: str) -> bool:
-    dated = words.WHEN.search(joined) is not None
-    return (dated and words.VERB.search(joined) is not None) or words.DATED_ADDRESS.fullmatch(
-        joined
-    ) is not None
+    if words.WHEN.search(joined) and words.VERB.search(joined):
+        return True
+    address = _ADDRESS_AT_END.search(joined)
+    return address is not None and any(c.isdigit() for c in joined[: address.start()].rpartition("<")[2])
 
 
 def _names_author(line: str) -> bool:

@@ -108,7 +108,6 @@ VERB = _pattern(
 WHEN = _pattern(
     _any(r"\d{1,2}\s?[:.h]\s?\d{2}", r"\b(?:19|20)\d{2}\b", r"\d{1,2}[./-]\d{1,2}[./-]\d{2}", "@")
 )
-DATED_ADDRESS = _pattern(r".{0,200}\d[^<\n]{0,200}<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]")
 
 AUTHOR = _pattern(_any("quoting", "zitat von", "citando(?: a)?", "quoting from"), r"\s.{1,200}")
 # "Please type your reply above this line", by which help desks find the answer in a mail.
