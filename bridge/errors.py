@@ -34,7 +34,8 @@ class EventError(BridgeError):
 
 
 class StoreError(BridgeError):
-    """The database could not do it now. Nothing was written; trying later may succeed."""
+    """The database could not do it now; trying later may succeed. Nothing was written, or, if a connection was cut
+    during the commit, nobody knows: whoever tries again finds what is there and does nothing twice."""
 
 
 class PartBusy(StoreError):

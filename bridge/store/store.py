@@ -1,6 +1,6 @@
 """The store as the loops see it: every verb one transaction, durable when it returns.
 
-Each raises StoreError when the database cannot do it now; then nothing was written. A caller that is
+Each raises StoreError when the database cannot do it now (see there what that says). A caller that is
 cancelled while it waits undoes nothing.
 """
 
