@@ -79,11 +79,12 @@ def start() -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         bridge = Bridge(Path(name))
         with stopping((bridge,)):
-            times = []
+            times, used = [], []
             for _ in range(STARTS):
                 times.append(bridge.start())
+                used.append(bridge.running.cpu_s)
                 bridge.stop()
-            first = f"{times[0]:.2f} s with a new database"
+            first = f"{times[0]:.2f} s with a new database; {median(used):.2f} s CPU"
             return [Line("start to ready", median(times[1:]), "s", _READY, first)]
 
 

@@ -66,9 +66,12 @@ def speed(runs: Sequence[Run]) -> float:
 
 
 def cpu(runs: Sequence[Run]) -> str:
-    """Return the median of CPU a mail as a note."""
-    known = [run.cpu_us for run in runs if run.cpu_us is not None]
-    return f"{median(known):,.0f} µs CPU a mail" if known else ""
+    """Return the medians of CPU a mail, and of the cores that were busy with it, as a note."""
+    known = [(run.cpu_us, run.cpu_us * run.per_second / 1e6) for run in runs if run.cpu_us is not None]
+    if not known:
+        return ""
+    used, cores = (median(values) for values in zip(*known, strict=True))
+    return f"{used:,.0f} µs CPU a mail, {cores:.1f} cores"
 
 
 def cheaper(ours: Sequence[Run], theirs: Sequence[Run]) -> str:
