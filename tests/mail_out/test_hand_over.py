@@ -100,13 +100,13 @@ async def test_4xx_waits_and_5xx_about_the_mail_is_dead(
 async def test_a_connection_that_stood_idle_too_long_or_carried_enough_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bridge.mail_out.hand_over.MAILS_PER_CONNECTION", 2)
+    monkeypatch.setattr("bridge.mail_out.session.MAILS_PER_CONNECTION", 2)
     async with serving() as sink:
         mail_out = out(sink.port)
         for _ in range(3):
             assert isinstance(await mail_out.hand_over("", "a@a.example", MAIL), Sent)
         assert sink.connections == 2
-        monkeypatch.setattr("bridge.mail_out.hand_over.IDLE_S", -1.0)
+        monkeypatch.setattr("bridge.mail_out.session.IDLE_S", -1.0)
         assert isinstance(await mail_out.hand_over("", "a@a.example", MAIL), Sent)
         await mail_out.close()
     assert (len(sink.mails), sink.connections) == (4, 3)
@@ -122,7 +122,7 @@ async def test_a_server_that_is_gone_when_we_say_goodbye_does_no_harm() -> None:
 
 
 async def test_a_command_that_gets_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.mail_out.hand_over.COMMAND_S", 0.2)
+    monkeypatch.setattr("bridge.mail_out.session.COMMAND_S", 0.2)
     async with serving() as sink:
         sink.hang = True
         result = await once(out(sink.port))
