@@ -80,6 +80,8 @@ def _at_reply_line(text: str) -> Rest | None:
     end = len(text) if end < 0 else end
     if end - begin > _MAX_APP_LINE or not words.ANSWER.search(text, begin, end):
         return None
+    if not words.BEHIND_REPLY_ABOVE.fullmatch(text, match.end(), end):
+        return None
     above, below = text[:begin], text[end:]
     if not any(character.isalnum() for character in above):
         return Rest(below)

@@ -24,6 +24,7 @@ _NOT_PROSE = re.compile(r"[:：]|[-_=]{2}|>>>")
 _OTHER_FIELD = re.compile(
     r"[>\s*]{0,10}[^\W\d_][\w -]{0,24}\s?\*{0,2}:\*{0,2}\s"
 )  # Cc, Importance, Attachments
+_TIME = re.compile(r"\d{4}|\d:\d\d")  # a year or an hour
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
 _YEAR = re.compile(r"\b(?:19|20)\d{2}")
 _ADDRESS_AT_END = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]\Z")  # "2024-03-12 9:58 Ann <ann@x>:"
@@ -148,7 +149,7 @@ def _heading_lines(lines: list[str], position: int) -> int:
 def _is_header_block(lines: list[str], position: int) -> bool:
     """Whether From, a date or To, and Subject stand together, as Outlook puts them above a quoted mail.
 
-    A block that does not begin with From, an address or a date beside it, must have all four: machines write
+    One without an address must have a date, and one that does not begin with From all four: machines write
     lines like these too.
     """
     seen: dict[str, str] = {}  # in order
@@ -161,10 +162,10 @@ def _is_header_block(lines: list[str], position: int) -> bool:
             blanks += 1
             if blanks > _MAX_BLANKS_IN_BLOCK:
                 break
-    if len(seen) == 4:
-        return True
-    sender = seen["from"] if next(iter(seen)) == "from" else ""
-    return bool(sender) and "subject" in seen and ("date" in seen or ("to" in seen and "@" in sender))
+    addressed = any("@" in line for line in seen.values())
+    if next(iter(seen)) == "from":
+        return "subject" in seen and ("date" in seen or ("to" in seen and addressed))
+    return len(seen) == 4 and (addressed or _TIME.search(seen["date"]) is not None)
 
 
 def _attribution_lines(lines: list[str], position: int) -> int:

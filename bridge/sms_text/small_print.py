@@ -61,12 +61,14 @@ _FOOTER = _pattern(
     "denken sie (?:bitte )?an die umwelt", "umwelt.{0,60}drucken",
     "pense[zr] (?:à|avant).{0,40}(?:environnement|imprimer)", "antes de imprimir", "prima di stampare",
     "denk aan het milieu",
-    "checked (?:for|by).{0,60}(?:virus|spam|avast|avg|software|mcafee|symantec|security)",
-    "scanned (?:for|by).{0,60}(?:virus|spam|avast|avg|software|mcafee|symantec|mimecast|security)",
+    *(
+        f"{was} (?:checked|scanned) (?:for|by).{{0,60}}(?:virus|spam|avast|avg|software|mcafee|symantec|security)"
+        for was in ("has been", "was", "were")
+    ),
     "virus[- ]free", "virenfrei", "sans virus", "libre de virus", "privo di virus", "virusvrij", "livre de vírus",
     "not (?:guarantee|warrant|accept).{0,100}virus", "report this (?:e-?mail|message) as spam",
     # mailing lists and help desks; "to unsubscribe reply STOP" is for the phone and stays
-    "you (?:are receiving|received|have received) this (?:e-?mail|message|notification) because",
+    "you (?:are receiving|received|have received) this(?: e-?mail| message| notification)? because you\\b(?!r )",
     r"to unsubscribe\b(?!.{0,60}\b(?:reply|text|txt|sms)\b).{0,100}(?:\blist|group|click|visit|e-?mail|https?:)",
     "yahoo groups links", r"groups\.io links", "view/reply online", "reply to this e-?mail directly",
     # the imprint of a company, and how it treats personal data
@@ -89,18 +91,24 @@ _FOOTER = _pattern(
     ),
 )  # fmt: skip
 
-# The warning that a mail server puts on top of a mail from outside.
+# The warning that a mail server puts on top of a mail from outside: where it came from, or who sent it.
 _OUTSIDE = _pattern(
     r"(?:originat\w+|sent|came|comes|received|is) (?:from |by )?(?:an? |someone |somebody )?(?:external|outside)",
-    r"\bexternal (?:sender|e-?mail|source|message|address)", "outside (?:of )?(?:the|your|our) (?:organi|compan)",
-    r"\bextern\w* (?:absender|e-?mail|quelle|afzender|avsändare)", r"au(?:ß|ss)erhalb (?:der|unserer|ihrer|von)",
-    "exp[ée]diteur externe", "(?:e-?mail|courriel|message) externe", "extérieur de (?:l['’]|la |votre |notre )",
-    "remitente externo", "correo (?:electrónico )?externo", "fuera de (?:la|su|nuestra) (?:organización|empresa)",
-    "mittente esterno", "e-?mail esterna", "esterno (?:dell|della|di) ?['’]?(?:organizz|azienda)",
-    "buiten (?:de|uw|onze) organisatie", "remetente externo", "e-?mail externo",
-    "fora d[ae] (?:sua |nossa )?(?:organização|empresa)", r"\bekstern (?:afsender|avsender|e-?mail|mail)",
-    "spoza (?:organizacji|firmy)",
+    r"au(?:ß|ss)erhalb (?:der|unserer|ihrer|von)", "extérieur de (?:l['’]|la |votre |notre )",
+    "fuera de (?:la|su|nuestra) (?:organización|empresa)",
+    "esterno (?:dell|della|di) ?['’]?(?:organizz|azienda)", "buiten (?:de|uw|onze) organisatie",
+    "(?:de |origem )fora d[ae] (?:sua |nossa )?(?:organização|empresa)", "spoza (?:organizacji|firmy)",
 )  # fmt: skip
+_STRANGER = _pattern(
+    r"\bexternal (?:sender|e-?mail|source|message|address)", r"\bextern\w* (?:absender|e-?mail|afzender|avsändare)",
+    "exp[ée]diteur externe", "(?:e-?mail|courriel) externe", "remitente externo", "correo (?:electrónico )?externo",
+    "mittente esterno", "e-?mail esterna", "remetente externo", "e-?mail externo",
+    r"\bekstern (?:afsender|avsender|e-?mail|mail)",
+)  # fmt: skip
+_WARNS = re.compile(
+    r"\W{0,10}(?:caution|warning|attention|notice|be aware|external|achtung|vorsicht|externe?|let op|attenzione"
+    r"|atención|precaución|atenção|cuidado|advarsel|varning|uwaga|this|diese|cet?|este|questa|deze|denne|detta|ta)\b"
+)
 _ADVICE = _pattern(
     "(?:not|don['’]t) (?:click|open|follow|reply)", "(?:use|exercise) caution", "be (?:careful|cautious)",
     "links? (?:or|and) attachments?", "recogni[sz]e (?:the|this) (?:sender|source)", "content is safe",
@@ -218,13 +226,18 @@ def _begins_banner(first: str, sample: str) -> bool:
         return False
     if _LABEL.fullmatch(first) or _FIRST_CONTACT in sample:
         return True
+    advised = _ADVICE.search(sample) is not None
     if _OUTSIDE.search(first):
-        return _OF_MAIL.search(sample) is not None or _ADVICE.search(sample) is not None
-    return _EXTERNAL.match(first) is not None and _ADVICE.search(sample) is not None
+        return advised or _OF_MAIL.search(sample) is not None
+    if not _WARNS.match(first):
+        return False
+    if _STRANGER.search(first):
+        return advised or _OF_MAIL.search(first) is not None
+    return advised and _EXTERNAL.match(first) is not None
 
 
 def _banner_goes_on(before: str, line: str) -> bool:
     small = line.lower()
-    if _ADVICE.search(small) or _OUTSIDE.search(small) or _FIRST_CONTACT in small:
+    if any(pattern.search(small) for pattern in (_ADVICE, _OUTSIDE)) or _FIRST_CONTACT in small:
         return True
     return len(before) > _WRAPPED and before[-1] not in ".!?])*|>" and line[:1].islower()

@@ -117,6 +117,7 @@ REPLY_ABOVE = re.compile(
     "|arriba de esta línea|sopra (?:a )?questa (?:riga|linea)|boven deze (?:regel|lijn)|acima desta linha"
     "|over denne linje|ovanför denna rad"
 )
+BEHIND_REPLY_ABOVE = re.compile(r"(?: to (?:add|reply|respond|answer)\b.{0,40})?[\W_]{0,60}")
 ANSWER = _pattern(
     _any(
         "reply", "respon", "answer", "write", "type", "antwort", "schreib", "répon", "écri", "escrib", "rispo",
@@ -151,18 +152,19 @@ _GET = _any(
     "obtenga", "obter", "obtenha", "baixar", "baixe", "scarica", "ottieni", "hent", "få", "hämta", "skaffa",
     r"pobierz(?: \w+)?",
 )  # fmt: skip
+_SYSTEM = r"(?:systemu )?(?:ios|android|mac(?:os)?|windows|iphone|ipad|mobile)\b[^.,:;!?]{0,15}"
 _FOR = _any("for", "für", "pour", "para", "per", "voor", "til", "för", "dla")
 SENT_FROM = _pattern(
     r"[\s*_-]{0,5}",
     _any(
-        rf"sent from my .{{0,60}}\b{_DEVICE}\b.{{0,80}}",
-        rf"{_SENT}(?:\b|(?<=['’]))[^.,:;!?]{{0,40}}\b{_DEVICE}\b.{{0,80}}",
+        rf"sent from my .{{0,60}}\b{_DEVICE}\b[^:]{{0,80}}:?",
+        rf"{_SENT}(?:\b|(?<=['’]))[^.,:;!?]{{0,40}}\b{_DEVICE}\b[^:]{{0,80}}:?",
         r"(?:mit freundlichen grüßen )?von (?:meine[mr]|unterwegs)[^.,:;!?]{0,60}\bgesendet\W{0,5}",
         rf"von {_DEVICE}\b[^.,:;!?]{{0,40}} gesendet\W{{0,5}}",
         r"(?:wysłan|odeslán|lähetet)\w{1,3} [^.,:;!?]{0,30}\b(?:iphon|ipad|telefon|galaxy)[^.,:;!?]{0,20}",
         r"(?:发自我的|从我的|從我的|отправлено (?:с|из) ).{1,60}",
         r".{1,40}(?:から送信|에서 보냄|['’]\w{2,6} gönderildi)",
-        rf"{_GET} (?:o |l['’])?{_APP} {_FOR} .{{0,40}}",
+        rf"{_GET} (?:o |l['’])?{_APP} {_FOR} {_SYSTEM}",
         rf"{_APP} {_FOR} .{{1,20}} (?:beziehen|downloaden|ophalen|herunterladen)\W{{0,5}}",
     ),
 )

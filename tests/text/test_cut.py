@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sms_text import cut, history, words
+from bridge.rules import TextRule
+from bridge.sms_text import SmsText, cut, history, make, words
 from bridge.sms_text.cut import Rest
 from bridge.sms_text.small_print import without_small_print
 
@@ -155,6 +156,30 @@ def test_a_divider_ends_the_text(line: str) -> None:
 
 def test_a_mail_of_nothing_but_history_loses_all_here() -> None:
     assert history.without_history("> a\n> b").text == ""
+
+
+KEPT = [
+    "Please reply above this line of the form is where you sign",
+    "Attention: external contractors arrive at 10", "WARNING: server web1 is down, reached from outside the network",
+    "CAUTION: High temperature. Check the link between A and B", "Message from external alarm: zone 3",
+    "Notice: the mail server is down", "Your message is scanned for spam by 10am",
+    "Datenschutz: Schulung am Montag um 10", "Amtsgericht München: Termin 10 Uhr, Saal 3",
+    "Registered office: please bring the parcel to door 3", "Get Outlook for the new PC, ask Ann",
+    "Sent from warehouse device 7: stock low", "Sent via courier, tracking number 1234",
+    "Inviato con corriere: il telefono arriva domani", "Få mælk til kaffen", "iPhone 12 ready for pickup",
+    "Von: Zürich\nNach: Bern\nDatum: 12.3.", "Od: 8:00\nDo: 10:00\nTemat: spotkanie",
+    "Subject: Maths\nFrom: 9:00\nTo: 10:00\nDate: Monday", "begin 5 minutes early\nend at 6",
+    "You received this message because your card expired", "Message externe: porte 3 ouverte",
+    "Extern: 5, intern: 3", "The message is: meet outside the company at 6",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words_of_a_person", KEPT)
+def test_words_of_people_stay_above_and_below_others(words_of_a_person: str) -> None:
+    for text in (f"Hello Bob.\n\n{words_of_a_person}", f"{words_of_a_person}\n\nRing 5550 1234."):
+        made = make(plain=text, html=None, subject="x", rule=TextRule(), segments_limit=3)
+        assert isinstance(made, SmsText)
+        assert made.text == text
 
 
 def test_an_attribution_at_the_end_is_dropped() -> None:
