@@ -1,6 +1,7 @@
 """Names and keys that the store gives away: MessageIDs, mail ids, reply keys; and fingerprints."""
 
 import secrets
+import threading
 from hashlib import blake2b
 from typing import Final
 
@@ -46,5 +47,26 @@ def fingerprint(*parts: str | int | None) -> bytes:
     return digest.digest()
 
 
+class _Octets:
+    """Random octets, drawn from the kernel a page at a time: for each draw Python lets go of its lock, and three
+    for each mail kept the writing thread waiting for it."""
+
+    def __init__(self) -> None:
+        self._left = b""
+        self._lock = threading.Lock()
+
+    def take(self, length: int) -> bytes:
+        """Return ``length`` octets that nobody else gets."""
+        with self._lock:
+            if len(self._left) < length:
+                self._left = secrets.token_bytes(_PAGE)
+            taken, self._left = self._left[:length], self._left[length:]
+        return taken
+
+
+_PAGE: Final = 2_048
+_OCTETS: Final = _Octets()
+
+
 def _random(signs: bytes, length: int) -> str:
-    return secrets.token_bytes(length).translate(signs).decode("ascii")
+    return _OCTETS.take(length).translate(signs).decode("ascii")

@@ -93,28 +93,33 @@ class SqliteEngine:
         try:
             connection = self._ready_connection()
             connection.execute("BEGIN IMMEDIATE")
-            self._check_still_there()
+            if self._opened is None:
+                self._check_still_there()
             for item in batch:
-                self._run_unit(connection, item)
-            connection.execute("COMMIT")
-            self.commits += 1
+                self._run_unit(connection, item, alone=len(batch) == 1)
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+                self.commits += 1
             self._check_still_there()
         except (sqlite3.Error, StoreError, OSError) as error:
             self._fail(batch, error)
 
-    def _run_unit(self, connection: sqlite3.Connection, item: Item) -> None:
-        connection.execute("SAVEPOINT unit")
+    def _run_unit(self, connection: sqlite3.Connection, item: Item, *, alone: bool) -> None:
+        """Run one unit; what it wrote is undone if it fails: to its savepoint, or all when it is alone."""
+        if not alone:
+            connection.execute("SAVEPOINT unit")
         tx = SqliteTx(connection, self._clock())
         try:
             value = item.unit(tx)
         except BaseException as error:
             if not connection.in_transaction:
                 raise  # SQLite itself has rolled all of it back: disk full, I/O error
-            connection.execute("ROLLBACK TO unit")
+            connection.execute("ROLLBACK" if alone else "ROLLBACK TO unit")
             item.fail(_translated(error), own=True)
         else:
             item.succeed(value, tx.topics)
-        connection.execute("RELEASE unit")
+        if not alone:
+            connection.execute("RELEASE unit")
 
     def _fail(self, batch: Sequence[Item], error: Exception) -> None:
         for item in batch:
