@@ -1,5 +1,6 @@
-"""The whole flood: ``python -m tests.backpressure [--mails N] [--rate N]``. Prints what was measured; fails when a
-promise was not kept.
+"""The whole flood: ``python -m tests.backpressure [--mails N] [--rate N] [--postgresql]``.
+
+Prints what was measured; fails when a promise was not kept.
 """
 
 import argparse
@@ -9,6 +10,7 @@ from typing import Final
 from bridge.sms_api.api import SEND_CONNECTIONS
 from tests.backpressure import flood
 from tests.backpressure.flood import Findings
+from tests.bench import postgresql
 from tests.bench.results import Goal, Line, show
 
 MAILS: Final = 100_000
@@ -20,9 +22,15 @@ def main() -> int:
     reader = argparse.ArgumentParser(prog="make backpressure", description=__doc__)
     reader.add_argument("--mails", type=int, default=MAILS, help=f"default: {MAILS}")
     reader.add_argument("--rate", type=int, default=RATE, help=f"SMS a second, default: {RATE}")
+    reader.add_argument("--postgresql", action="store_true", help="in place of SQLite")
     options = reader.parse_args()
-    lines = told(flood.run(options.mails, options.rate, ALARMS))
-    show(f"{options.mails:,} queued, then drained at {options.rate}/s", lines)
+    title = f"{options.mails:,} queued, then drained at {options.rate}/s"
+    if options.postgresql:
+        with postgresql.running() as server:
+            lines = told(flood.run(options.mails, options.rate, ALARMS, server.database()))
+    else:
+        lines = told(flood.run(options.mails, options.rate, ALARMS))
+    show(title, lines)
     return any(line.missed for line in lines)
 
 
@@ -38,7 +46,10 @@ def told(found: Findings) -> list[Line]:
             Goal(2 * SEND_CONNECTIONS, most=True),
         ),
         Line(
-            f"memory after {flood.BY_SMTP:,} of them by SMTP", found.memory_down, "MiB", Goal(150, most=True)
+            f"memory after {min(found.mails, flood.BY_SMTP):,} by SMTP",
+            found.memory_down,
+            "MiB",
+            Goal(150, most=True),
         ),
         Line("start to ready with all queued", found.ready_s, "s", Goal(1.5, most=True)),
         Line("memory, ready", found.memory_ready, "MiB"),

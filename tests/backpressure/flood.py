@@ -35,7 +35,7 @@ _BEHIND: Final = (
 )
 _COMMAND_S: Final = 60
 _IDLE_S: Final = 0.2
-_UNSENT: Final = "SELECT EXISTS (SELECT 1 FROM sms WHERE state IN ('queued', 'sending'))"
+_UNSENT: Final = "SELECT count(*) FROM (SELECT 1 FROM sms WHERE state IN ('queued', 'sending') LIMIT 1) AS a"
 _SLACK: Final = 3  # the drain may take so many times as long as the rate says, and a minute
 
 
@@ -64,13 +64,14 @@ class Findings:
     unclear: int  # by the database: answered 503, so that nobody may send them again at once
 
 
-def run(mails: int, rate: int, alarms: int) -> Findings:
-    """Run it; ``alarms`` single SMS of the other sender are handed in while the flood drains."""
+def run(mails: int, rate: int, alarms: int, database: str = "") -> Findings:
+    """Run it; ``alarms`` single SMS of the other sender are handed in while the flood drains. ``database`` is the
+    URL of an empty one on PostgreSQL; without it a file is made."""
     with tempfile.TemporaryDirectory(prefix="flood-") as name:
         folder = Path(name)
         vendor = Vendor(folder)
         senders = [rule(sender, reports="none") for sender in (FLOODING, OTHER)]
-        bridge = Bridge(folder, vendor.port, rate=rate, senders=senders)
+        bridge = Bridge(folder, vendor.port, rate=rate, database=database, senders=senders)
         with stopping((bridge, vendor)):
             return _run(bridge, vendor, folder, mails, rate, alarms)
 
