@@ -25,14 +25,12 @@ FLOODING: Final = "ups@plant.example"
 OTHER: Final = "nurse@clinic.example"
 FIRST_ALARM: Final = 1_000_000  # serial
 WINDOWS_S: Final = (0.1, 1.0, 10.0)
-BY_SMTP: Final = (
-    10_000  # mails of the flood that come by SMTP; a longer one is brought to its length in the store
-)
+# Mails of the flood that come by SMTP; a longer one is brought to its length in the store.
+BY_SMTP: Final = 10_000
 _LOT: Final = 500
 _SESSIONS: Final = 20
-_BEHIND: Final = (
-    100  # of the same sender: so far apart are SMS that are claimed together, or accepted at once
-)
+# SMS of one sender that are claimed together, or accepted at once, are so far apart at most.
+_BEHIND: Final = 100
 _COMMAND_S: Final = 60
 _IDLE_S: Final = 0.2
 _UNSENT: Final = "SELECT count(*) FROM (SELECT 1 FROM sms WHERE state IN ('queued', 'sending') LIMIT 1) AS a"
