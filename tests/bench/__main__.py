@@ -8,6 +8,7 @@ import argparse
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -50,9 +51,11 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start without compiled files is another figure
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load}")
+    began_at = time.monotonic()
     for name in wanted:
         title, measure = PARTS[name]
         show(title, measure(max(options.rounds, 1), options.rows))
+    print(f"{(time.monotonic() - began_at) / 60:.1f} minutes")
     return 0
 
 
