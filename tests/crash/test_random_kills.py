@@ -8,10 +8,10 @@ from tests.crash.database import Engine
 from tests.crash.random_kills import bad_days, kill_at_random
 from tests.crash.world import world
 
-KILLS = 12
+KILLS = 8
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_kills_at_random_moments_lose_nothing_and_double_nothing_avoidable(engine: Engine) -> None:
     seed = time.time_ns() % 100_000  # another one each time; the message names it
     with world(engine, speed=20) as made:
