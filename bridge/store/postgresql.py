@@ -17,7 +17,7 @@ from psycopg.pq.abc import PGresult
 from bridge.errors import StoreError
 from bridge.store.at_once import asking_there, inserting_there
 from bridge.store.database import Clock, Row, Topic, Tx, Values
-from bridge.store.postgresql_listen import CHANNEL, Listener
+from bridge.store.postgresql_listen import CHANNEL, LISTENING, Listener
 from bridge.store.postgresql_schema import check_schema
 from bridge.store.postgresql_session import Session, is_standby, raced, translated
 from bridge.store.queries import numbered
@@ -26,6 +26,7 @@ from bridge.store.threads import Item, OnCommit, ThreadedDatabase
 T = TypeVar("T")
 
 TRIES: Final = 5  # of one unit that others are in the way of, or whose connection was cut
+LOOK_EVERY_S: Final = 2.0  # for other nodes to tell of what was committed
 PAUSE_S: Final = 0.2  # after a connection that failed; until then units fail at once
 _ALONE: Final = b"SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
 
@@ -108,6 +109,7 @@ class PostgresEngine:
         self._failed: tuple[float, StoreError] | None = None
         self._local = threading.local()
         self._reading: list[Session] = []
+        self._looked_at, self._listening = -LOOK_EVERY_S, 0
         self.backend = 0  # the server's process that writes for us
         self.commits = 0
 
@@ -147,8 +149,10 @@ class PostgresEngine:
             session.commit()
             self.commits += 1
         except BaseException as error:
+            if is_standby(error):
+                session.close()  # another server has become the first one: it is looked for at once
             self._undo(session)
-            if is_standby(error) or (committing and session.lost):
+            if committing and session.lost and not is_standby(error):
                 return _Fault(error, "final")
             return _Fault(error, "lost" if session.lost else "unit")
         return None
@@ -189,12 +193,19 @@ class PostgresEngine:
         self._session = None
 
     def committed(self, topics: set[Topic]) -> None:
-        """Wake the loops of other nodes."""
+        """Wake the loops of other nodes, if there are any. They look for themselves too, some times a second."""
         try:
-            if self._session is not None:
+            if self._session is not None and self._others(self._session):
                 self._session.notify(CHANNEL, ",".join(sorted(topics)))
         except psycopg.Error:
-            self._drop()  # they look for themselves, some times a second
+            self._drop()
+
+    def _others(self, session: Session) -> bool:
+        """Whether anybody but us listens, as of some seconds ago: a node alone should not talk to itself."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at, self._listening = now, session.count(LISTENING)
+        return self._listening > 1
 
     def end_writing(self) -> None:
         self._drop()

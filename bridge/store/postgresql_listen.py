@@ -16,6 +16,11 @@ from bridge.store.postgresql_session import connect
 from bridge.store.threads import OnCommit
 
 CHANNEL: Final = "smsbridge"
+NAME: Final = "smsbridge listener"  # of these connections, for all nodes to see
+LISTENING: Final = (
+    b"SELECT count(*) FROM pg_stat_activity"
+    b" WHERE datname = current_database() AND application_name = '" + NAME.encode() + b"'"
+)
 RETRY_S: Final = 1.0
 TOPICS: Final[frozenset[Topic]] = frozenset(get_args(Topic))
 
@@ -89,6 +94,6 @@ class Listener:
 
 
 def _listening(url: str) -> Connection:
-    connection = connect(url)
+    connection = connect(url, NAME)
     connection.execute(f"LISTEN {CHANNEL}".encode())
     return connection

@@ -38,10 +38,17 @@ def migrate(url: str) -> tuple[int, int]:
     """
     connection = connect(url)
     try:
-        with connection, connection.transaction():
+        _check_server(connection)
+        before = _version(connection)
+        if before == newest():
+            return before, before  # without the lock: a command that only looks need not wait for anybody
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # until the connection is closed
+        with connection.transaction():
             return _migrate(connection)
     except psycopg.Error as error:
         raise StoreError(f"cannot bring the database up to date: {translated(error)}") from error
+    finally:
+        connection.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +84,15 @@ def check_schema(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection) -> tuple[int, int]:
-    _check_server(connection)
-    before = _version(connection)
-    if before != newest():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        before = _version(connection)  # again, now that nobody else can change it
+    before = _version(connection)  # again, now that nobody else can change it
     _check_ours(connection, before)
-    if before != newest():
-        connection.execute(_MARK)
-        for number, text in sorted(migrations("postgresql").items()):
-            if number > before:
-                for statement in split(_translated(text)):
-                    connection.execute(statement.encode())
-        connection.execute("DELETE FROM smsbridge")
-        connection.execute("INSERT INTO smsbridge (version) VALUES (%s)", (newest(),))
+    connection.execute(_MARK)
+    for number, text in sorted(migrations("postgresql").items()):
+        if number > before:
+            for statement in split(_translated(text)):
+                connection.execute(statement.encode())
+    connection.execute("DELETE FROM smsbridge")
+    connection.execute("INSERT INTO smsbridge (version) VALUES (%s)", (newest(),))
     return before, newest()
 
 

@@ -30,7 +30,6 @@ _NETWORK: Final[dict[str, str | int]] = {
 # What the address does not say. Only a server that takes writes: of several in the address, or after a failover.
 _USUAL: Final[dict[str, str | int]] = _NETWORK | {
     "connect_timeout": CONNECT_S,
-    "application_name": "smsbridge",
     "target_session_attrs": "read-write",
 }
 _CLOCK: Final = b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -67,8 +66,7 @@ class Session:
 
     def begin(self, *, reading: bool = False) -> int:
         """Begin a transaction; return the server's clock in ms UTC."""
-        result = self._run(_BEGIN_READING if reading else _BEGIN_WRITING)
-        return int(result.get_value(0, 0) or 0)
+        return self.count(_BEGIN_READING if reading else _BEGIN_WRITING)
 
     def look(self) -> None:
         """Raise if the server has cut us off: it does when we were frozen for long, and has undone everything."""
@@ -115,6 +113,10 @@ class Session:
         """Wake who listens to ``channel``; outside of a transaction, whose commit would queue for a global lock."""
         self.connection.execute("SELECT pg_notify(%s, %s)", (channel, payload))
 
+    def count(self, query: bytes) -> int:
+        """Return the one number that ``query`` finds."""
+        return int(self._run(query).get_value(0, 0) or 0)
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
@@ -123,8 +125,9 @@ class Session:
         return _good(self._pgconn.exec_(text))
 
 
-def connect(url: str) -> "psycopg.Connection[Row]":
-    """Return a connection that commits each statement by itself. Raises StoreError, without the password."""
+def connect(url: str, name: str = "smsbridge") -> "psycopg.Connection[Row]":
+    """Return a connection that commits each statement by itself, and has that name on the server. Raises StoreError,
+    without the password."""
     try:
         given = conninfo_to_dict(url)
     except psycopg.Error:
@@ -132,7 +135,9 @@ def connect(url: str) -> "psycopg.Connection[Row]":
             "the address of the database cannot be read"
         ) from None  # the error would show all of it
     try:
-        return psycopg.connect(make_conninfo("", **{**_USUAL, **given}), autocommit=True)
+        return psycopg.connect(
+            make_conninfo("", **{**_USUAL, **given, "application_name": name}), autocommit=True
+        )
     except psycopg.Error as error:
         raise StoreError(f"cannot reach the database: {_one_line(error)}") from error
 
