@@ -54,6 +54,9 @@ class Talk:
         except (StopIteration, asyncio.CancelledError):
             self._ended()
             return
+        except BaseException:  # no conversation lets one out, but if it does, nobody waits for it in vain
+            self._ended()
+            raise
         self._waits_for = waits_for
         if waits_for is None:  # asyncio.sleep(0)
             self._loop.call_soon(self._go_on)
