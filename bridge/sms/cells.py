@@ -30,8 +30,7 @@ def nothing(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def claim(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    return replace(
-        sms,
+    return sms.but(
         state=State.SENDING,
         attempts=sms.attempts + 1,
         reached=sms.reached + 1,
@@ -43,8 +42,7 @@ def claim(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 def back(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """Surely not made at the vendor: queue it again, and do not count the attempt as one that reached."""
-    return replace(
-        sms,
+    return sms.but(
         state=State.QUEUED,
         reached=sms.reached - 1,
         node=None,
@@ -54,8 +52,7 @@ def back(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def submitted(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    return replace(
-        sms,
+    return sms.but(
         state=State.SUBMITTED,
         node=None,
         submitted_at=now if given.kind is Kind.SENT else sms.submitted_at or now,
@@ -68,8 +65,7 @@ def submitted(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def unknown(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    return replace(
-        sms,
+    return sms.but(
         state=State.UNKNOWN,
         node=None,
         settle_from=now,
@@ -86,12 +82,12 @@ def failed(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 def _held(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     due = now + HELD_POLL_EVERY if sms.reached else NEVER
-    return replace(sms, state=State.HELD, node=None, due_at=due, result=given.why or sms.result)
+    return sms.but(state=State.HELD, node=None, due_at=due, result=given.why or sms.result)
 
 
 def held_unsent(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """Refused for a reason we do not know: an operator decides; the vendor made nothing, so no poll."""
-    return _held(replace(sms, reached=sms.reached - 1), given, now, timing)
+    return _held(sms.but(reached=sms.reached - 1), given, now, timing)
 
 
 def expired(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
@@ -103,8 +99,7 @@ def cancelled(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def released(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    return replace(
-        sms,
+    return sms.but(
         state=State.QUEUED,
         due_at=now,
         expires_at=now + timing.expire_after_ms,
@@ -114,7 +109,7 @@ def released(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def _end(sms: Sms, state: State, result: str) -> Sms:
-    return replace(sms, state=state, node=None, due_at=NEVER, settle_from=None, result=result)
+    return sms.but(state=state, node=None, due_at=NEVER, settle_from=None, result=result)
 
 
 # News. Each is applied once; what is lower than what we know is only recorded.
@@ -149,7 +144,7 @@ def news_end(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
         given.kind, State.DELIVERED
     )
     ended = _end(sms, state, given.why)
-    return replace(ended, rank=RANK[given.kind], price=price, submitted_at=sms.submitted_at or now)
+    return ended.but(rank=RANK[given.kind], price=price, submitted_at=sms.submitted_at or now)
 
 
 def news_duplicate(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
@@ -164,7 +159,7 @@ def news_duplicate(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 def unknown_no_such(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """Resend once, when every answered poll of the settle time said "no such message"."""
-    sms = replace(sms, no_such=sms.no_such + 1, answered=sms.answered + 1)
+    sms = sms.but(no_such=sms.no_such + 1, answered=sms.answered + 1)
     if not _settled(sms, now, timing) or sms.no_such < MIN_NO_SUCH:
         return _poll_again(sms, now, timing)
     if sms.resends:
@@ -172,12 +167,12 @@ def unknown_no_such(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
             sms, replace(given, why="twice unknown, and the vendor has no such message"), now, timing
         )
     if now >= sms.expires_at:
-        return expired(replace(sms, reached=0), given, now, timing)  # it is known by now that none did
+        return expired(sms.but(reached=0), given, now, timing)  # it is known by now that none did
     return _resend(sms, now)
 
 
 def unknown_not_told(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    return _held_when_expired(replace(sms, no_such=0, answered=sms.answered + 1), given, now, timing)
+    return _held_when_expired(sms.but(no_such=0, answered=sms.answered + 1), given, now, timing)
 
 
 def unknown_no_answer(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
@@ -188,7 +183,7 @@ def unknown_no_answer(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 def unknown_no_poll(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     if not _settled(sms, now, timing):
-        return replace(sms, due_at=(sms.settle_from or now) + timing.settle_ms)
+        return sms.but(due_at=(sms.settle_from or now) + timing.settle_ms)
     return _resend_or_hold(sms, given, now, timing)
 
 
@@ -205,7 +200,7 @@ def _held_when_expired(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def _resend(sms: Sms, now: int) -> Sms:
-    return replace(sms, state=State.QUEUED, resends=sms.resends + 1, due_at=now, settle_from=None, no_such=0)
+    return sms.but(state=State.QUEUED, resends=sms.resends + 1, due_at=now, settle_from=None, no_such=0)
 
 
 # Polls of a submitted SMS that has shown no end yet.
@@ -216,7 +211,7 @@ def submitted_no_such(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     if sms.rank:
         return submitted_waits(sms, given, now, timing)  # it has shown it before: whatever this is, it exists
     since = now if sms.settle_from is None else sms.settle_from
-    sms = replace(sms, settle_from=since, no_such=sms.no_such + 1, answered=sms.answered + 1)
+    sms = sms.but(settle_from=since, no_such=sms.no_such + 1, answered=sms.answered + 1)
     if _settled(sms, now, timing) and sms.no_such >= MIN_NO_SUCH:
         return unknown(sms, replace(given, why="accepted, but the vendor has no such message"), now, timing)
     return _poll_again(sms, now, timing)
@@ -226,20 +221,20 @@ def submitted_waits(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     if _given_up(sms, now, timing):
         return _end(sms, State.UNCONFIRMED, "no result came")
     if given.kind is Kind.NOT_TOLD:
-        sms = replace(sms, no_such=0, settle_from=None)
-    return replace(sms, due_at=_next_status_poll(sms, now, timing))
+        sms = sms.but(no_such=0, settle_from=None)
+    return sms.but(due_at=_next_status_poll(sms, now, timing))
 
 
 def submitted_no_poll(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     if _given_up(sms, now, timing):
         return _end(sms, State.UNCONFIRMED, "no result came")
-    return replace(sms, due_at=(sms.submitted_at or now) + timing.give_up_after_ms)
+    return sms.but(due_at=(sms.submitted_at or now) + timing.give_up_after_ms)
 
 
 def held_waits(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     asked_enough = now >= (sms.claimed_at or 0) + timing.give_up_after_ms
     never = given.kind is Kind.NO_POLL or asked_enough
-    return replace(sms, due_at=NEVER if never else now + HELD_POLL_EVERY)
+    return sms.but(due_at=NEVER if never else now + HELD_POLL_EVERY)
 
 
 def _settled(sms: Sms, now: int, timing: Timing) -> bool:
@@ -254,7 +249,7 @@ def _poll_again(sms: Sms, now: int, timing: Timing) -> Sms:
     since = sms.settle_from if sms.settle_from is not None else now
     end = since + timing.settle_ms
     planned = next((since + step for step in POLL_AFTER if since + step > now), now + POLL_EVERY)
-    return replace(sms, due_at=min(planned, end) if now < end else planned)
+    return sms.but(due_at=min(planned, end) if now < end else planned)
 
 
 def _next_status_poll(sms: Sms, now: int, timing: Timing) -> int:

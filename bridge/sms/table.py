@@ -5,7 +5,6 @@ so that no decision is taken on a row that has changed meanwhile.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from bridge.sms import cells
@@ -19,7 +18,7 @@ def after(sms: Sms, given: Input, now: int, timing: Timing) -> Change:
     new = sms if stale else TABLE[sms.state, given.kind](sms, given, now, timing)
     if new is not sms and new != sms:
         since = new.state_since if new.state is sms.state else now
-        new = replace(new, updated_at=now, state_since=since)
+        new = new.but(updated_at=now, state_since=since)
     why = f": {given.why}" if given.why else ""
     return Change(new, new.state is not sms.state, f"{given.kind}{' (stale)' if stale else ''}{why}")
 

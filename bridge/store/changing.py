@@ -3,7 +3,6 @@
 Every verb that hears something about an SMS goes through `change`.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from bridge.report import notices
@@ -65,7 +64,7 @@ def _told(tx: Tx, terms: Terms, before: Sms, new: Sms) -> Sms:
         tx.one("lock_batch", id=batch)  # of the last two that end at once, one must see the other
         tx.run("batch_due", id=batch, at=tx.now, sms_id=new.id)  # now, if it was the last of its group
         tx.tell("outbox")
-    return replace(new, told=notices.told_after(new, due))
+    return new.but(told=notices.told_after(new, due))
 
 
 def _remember(tx: Tx, sms: Sms, note: str, *, moved: bool) -> None:

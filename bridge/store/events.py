@@ -4,7 +4,6 @@ News that matches nothing is kept for a while and tried again when the vendor's 
 an event may be faster than the answer to the POST.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from bridge.event import Event
@@ -95,7 +94,7 @@ def _priced(tx: Tx, sms: Sms, event: Event) -> Sms:
     row = tx.one("price_of", sms_id=sms.id)
     assert row is not None
     tx.run("set_price", id=sms.id, price=row[0])
-    return replace(sms, price=row[0])
+    return sms.but(price=row[0])
 
 
 def _event(kept: StoredEvent) -> Event:
