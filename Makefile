@@ -2,7 +2,7 @@
 # make test   sets everything up and runs every check
 # make bench  measures speed and memory beside the budget and others (some ten minutes)
 # make backpressure  queues 100,000 SMS behind a vendor that is down, then lets them drain (some minutes)
-# make crash  kills the service by the hundred, at random moments; needs gcc and some minutes
+# make crash  kills the service at every step of a mail's way, then 500 times at random (a quarter of an hour)
 # Needs Python >= 3.11, pip and make. All of it lands in .venv here.
 
 VENV := .venv

@@ -2,7 +2,8 @@
 
 *Lost*: answered 250 and, at the end, neither made at the vendor, nor held for a decision, nor told as not sent.
 *Avoidably doubled*: made twice, unless before the later POST the vendor answered "no such message" at every poll over
-the settle time, or no poll was possible and the rule says ``resend``, or the process was frozen meanwhile.
+the settle time, or no poll was possible and the rule says ``resend``, or one of the two was written just after a
+process, frozen since its last look at the clock, went on.
 *Stuck*: at the end still in ``queued``, ``sending`` or ``unknown``.
 """
 
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 OPEN: Final = frozenset({"queued", "sending", "unknown"})
 ENOUGH_POLLS: Final = 3
+THAWED_S: Final = 1.0  # a POST this soon after a process went on was looked at before it stood still
 SIGN_OF: Final[Mapping[str, Sign]] = {"delivered": "✓", "failed": "✕", "reply": "↩"}
 
 
@@ -144,7 +146,7 @@ def _excused(seen: Evidence, polls: Iterable[Poll], earlier: Post, later: Post) 
     """Whether the later POST had to be made, for all that the vendor let be known before it."""
     between = [poll for poll in polls if earlier.at < poll.at < later.at]
     answered = [poll for poll in between if poll.said != "nothing"]
-    if any(begin <= later.at and earlier.at <= end for begin, end in seen.frozen):
+    if any(end <= post.at <= end + THAWED_S for post in (earlier, later) for _, end in seen.frozen):
         return True
     if not answered:
         return seen.resend and later.at - earlier.at >= seen.settle_s

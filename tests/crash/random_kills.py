@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 from typing import Final
 
 from tests.crash.clients import Client
@@ -14,27 +15,31 @@ LONGEST_LIFE_S: Final = 0.8
 STARTING: Final = 0.15  # of the kills hit a node that starts
 ALL_AT_ONCE: Final = 0.2  # of the kills hit every node there is
 LONGEST_START_S: Final = 1.2
+FROZEN: Final = 0.1  # so often, before a kill, a node of several stands still
+LONGEST_FREEZE_S: Final = 20.0  # a node is taken for gone after 35 s of a clock that runs three times as fast
+
+
+# What becomes of a POST at a vendor that has a bad hour, and how often of a thousand times.
+FATES: Final = (
+    (860, Fate()),
+    (40, Fate(wait_s=0.3)),
+    (30, Fate(end="reset")),
+    (30, Fate(created=False, end="reset")),
+    (20, Fate(end="500")),
+    (15, Fate(created=False, end="503")),
+    (5, Fate(end="reset", lies=True)),
+)
 
 
 def fates(chance: random.Random) -> Fate:
-    """Return what becomes of one POST at a vendor that has bad days, in the shares that they have in a bad hour."""
-    news = chance.choices(("delivered", "failed"), (95, 5))[0]
-    common = {"reply": chance.random() < 0.1, "told_twice": chance.random() < 0.2}
-    kind = chance.choices(
-        ("well", "late", "made, reset", "not made, reset", "made, 500", "not made, 503", "lies"),
-        (860, 40, 30, 30, 20, 15, 5),
-    )[0]
-    if kind == "well":
-        return Fate(news=news, **common)  # type: ignore[arg-type]
-    if kind == "late":
-        return Fate(news=news, wait_s=chance.uniform(0.05, 0.5), **common)  # type: ignore[arg-type]
-    if kind == "made, reset":
-        return Fate(news=news, end="reset", **common)  # type: ignore[arg-type]
-    if kind == "made, 500":
-        return Fate(news=news, end="500", **common)  # type: ignore[arg-type]
-    if kind == "lies":
-        return Fate(end="reset", lies=True)
-    return Fate(created=False, end="reset" if kind == "not made, reset" else "503")
+    """Return what becomes of one POST."""
+    kinds = [fate for _, fate in FATES]
+    return replace(
+        chance.choices(kinds, [times for times, _ in FATES])[0],
+        news="delivered" if chance.random() < 0.95 else "failed",
+        reply=chance.random() < 0.1,
+        told_twice=chance.random() < 0.2,
+    )
 
 
 def bad_days(world: World, seed: int) -> None:
@@ -46,7 +51,10 @@ def bad_days(world: World, seed: int) -> None:
 
 
 def kill_at_random(world: World, kills: int, seed: int) -> None:
-    """Start all nodes and the clients; kill nodes, one at a time or all at once, and start them, ``kills`` times."""
+    """Start all nodes and the clients; kill nodes, one at a time or all at once, and start them, ``kills`` times.
+
+    Of several nodes one stands still now and then, for longer than the others wait for it.
+    """
     chance = random.Random(f"kills {seed}")
     world.start_all()
     world.clients = [
@@ -59,6 +67,8 @@ def kill_at_random(world: World, kills: int, seed: int) -> None:
     while world.kills < end:
         hit = places if chance.random() < ALL_AT_ONCE else [chance.choice(places)]
         time.sleep(chance.uniform(0.0, LONGEST_LIFE_S))
+        if len(places) > 1 and chance.random() < FROZEN:
+            world.freeze(chance.choice(places), chance.uniform(0.0, LONGEST_FREEZE_S))
         for place in hit:
             world.kill(place)
         for place in hit:

@@ -25,15 +25,11 @@ class _Conversation(SMTP):
 
 
 class Smarthost:
-    """An SMTP server on loopback. ``drops`` is asked for each mail: hang up after its final dot, before the 250?
-
-    ``reached`` is told of each mail after its final dot.
-    """
+    """An SMTP server on loopback. ``drops`` is asked for each mail: hang up after its final dot, before the 250?"""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self.drops: Callable[[], bool] = lambda: False
-        self.reached: Callable[[str, str], None] = lambda where, number: None
         self.reports: list[Report] = []
         self.alarms: list[str] = []
         self._server = loop.do(self._start())
@@ -58,21 +54,19 @@ class Smarthost:
         part = mail.get_body(("plain",))
         text = str(part.get_content()) if part is not None else ""
         drop = self.drops()
-        number = self._written(mail, text, server.opened_at, answered=not drop)
-        self.reached("data", number)
+        self._written(mail, text, server.opened_at, answered=not drop)
         if drop:
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 2.0.0 kept"
 
-    def _written(self, mail: EmailMessage, text: str, opened_at: float, *, answered: bool) -> str:
-        """Write a mail down; returns the number that it is about, "" for an alarm."""
+    def _written(self, mail: EmailMessage, text: str, opened_at: float, *, answered: bool) -> None:
+        """Write a mail down, by the number that it is about; an alarm is about none."""
         found = _NUMBER.search(str(mail["From"]))
         if found is None:
             self.alarms.append(text)
-            return ""
+            return
         number = found[0].replace(" ", "")
         sign = cast(Sign, text.lstrip()[:1] if mail["Auto-Submitted"] else "↩")
         name = str(mail["Message-ID"])
         self.reports.append(Report(time.monotonic(), name, number, sign, text, answered, opened_at))
-        return number

@@ -39,7 +39,7 @@ class Fate:
 
 
 class Vendor:
-    """A vendor on loopback; ``fate`` is asked for each POST (its form), ``at_post`` told before it is looked at."""
+    """A vendor on loopback; ``fate`` is asked for each POST (its form), ``poll_fails`` for each poll."""
 
     def __init__(self, loop: Loop, fate: Callable[[dict[str, str]], Fate] = lambda form: Fate()) -> None:
         self._loop = loop
@@ -49,7 +49,6 @@ class Vendor:
         self.polls: list[Poll] = []
         self.hooks: list[Hook] = []
         self.addresses: list[str] = []  # of the webhook, one for each node
-        self.reached: Callable[[str, str], None] = lambda where, number: None
         self._known: dict[str, bool] = defaultdict(bool)
         self._telling: set[asyncio.Task[None]] = set()
         self._turn = itertools.count()
@@ -129,7 +128,6 @@ class Vendor:
             self._known[message_id.upper()] |= not fate.lies
             if not fate.lies:
                 self._tell_of(message_id, number, fate)
-        self.reached("post", number)
         if fate.wait_s:
             await asyncio.sleep(fate.wait_s)
         if fate.end == "reset":

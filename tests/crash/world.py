@@ -78,6 +78,16 @@ class World:
         self.kills += 1
         self._tell()
 
+    def freeze(self, place: int, seconds: float) -> None:
+        """Let a node stand still, as a machine that is suspended does, and go on."""
+        node = self.nodes[place]
+        assert node is not None
+        begin = time.monotonic()
+        node.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        node.process.send_signal(signal.SIGCONT)
+        self.frozen.append((begin, time.monotonic()))
+
     def kill_while_starting(self, after_s: float, place: int = 0) -> None:
         """Start a node and kill it ``after_s`` later, ready or not."""
         process = subprocess.Popen(
