@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tests.crash.database import Engine
 from tests.crash.strace import RECEIVES, SENDS, SYNCS, Traced
 
 _TAKEN: Final = re.compile(rb"250 2\.0\.0 (\w+): ")
@@ -28,13 +29,14 @@ class Promise:
         return self.safe is not None and self.safe.good and self.safe.returned < self.said.began
 
 
-def answers(record: tuple[Traced, ...]) -> list[Promise]:
-    """Return each 250 to a mail, with the sync that made the mail safe."""
-    found = []
-    for call in _named(record, SENDS):
-        for name in _TAKEN.findall(call.octets):
-            found.append(Promise(f"mail {name.decode()}", call, _synced(record, re.compile(name))))
-    return found
+def answers(record: tuple[Traced, ...], engine: Engine = "sqlite") -> list[Promise]:
+    """Return each 250 to a mail, with the call that made the mail safe, or that heard that it is."""
+    safe = _synced if engine == "sqlite" else _committed
+    return [
+        Promise(f"mail {name.decode()}", call, safe(record, re.compile(name)))
+        for call in _named(record, SENDS)
+        for name in _TAKEN.findall(call.octets)
+    ]
 
 
 def posts(record: tuple[Traced, ...]) -> list[Promise]:
@@ -79,6 +81,18 @@ def _synced(record: tuple[Traced, ...], row: re.Pattern[bytes]) -> Traced | None
     if written is None:
         return None
     return next((call for call in log if call.name in SYNCS and call.began > written.returned), None)
+
+
+def _committed(record: tuple[Traced, ...], row: re.Pattern[bytes]) -> Traced | None:
+    """Return the receipt of the server's word that the transaction in which that row was first sent is committed."""
+    wire = [call for call in record if "socket" in call.on]
+    sent = next((call for call in wire if call.name in SENDS and row.search(call.octets)), None)
+    if sent is None:
+        return None
+    heard = (call for call in wire if call.name in RECEIVES and call.on == sent.on)
+    return next(
+        (call for call in heard if call.returned > sent.returned and b"COMMIT\0" in call.octets), None
+    )
 
 
 def _named(record: tuple[Traced, ...], names: frozenset[str]) -> Iterator[Traced]:

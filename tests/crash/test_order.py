@@ -2,12 +2,12 @@
 
 import socket
 from dataclasses import replace
-
-import pytest
+from pathlib import Path
 
 from tests.crash import order
 from tests.crash.clients import Client, numbers
-from tests.crash.strace import SYNCS, Recorder, Traced
+from tests.crash.database import Engine
+from tests.crash.strace import RECEIVES, SYNCS, Recorder, Traced
 from tests.crash.world import world
 from tests.flow.running import wait_for
 
@@ -36,12 +36,11 @@ def pipelined(port: int, count: int) -> None:
             assert answers.readline().startswith(b"250 2.0.0 ")
 
 
-@pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> tuple[Traced, ...]:
+def recorded(engine: Engine, folder: Path) -> tuple[Traced, ...]:
     """Return the record of a service that took some mails one by one, many at once, and pipelined."""
-    with world() as made:
+    with world(engine) as made:
         made.start()
-        recorder = Recorder(made.node.process.pid, tmp_path_factory.mktemp("strace") / "record")
+        recorder = Recorder(made.node.process.pid, folder / "record")
         pipelined(made.port(), PIPELINED)
         clients = [Client(f"order {place}", made.port, mails=MAILS) for place in range(CLIENTS)]
         for client in clients:
@@ -50,16 +49,27 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> tuple[Traced, ...]:
         return recorder.record()
 
 
-def test_what_is_promised_is_on_the_disk_before(record: tuple[Traced, ...]) -> None:
-    for promises in (order.answers(record), order.posts(record), order.webhooks(record)):
+def late(record: tuple[Traced, ...], names: frozenset[str]) -> tuple[Traced, ...]:
+    """Return a record with calls of those names returning at its end: no promise is kept then."""
+    end = len(record) * 10
+    return tuple(replace(call, returned=end) if call.name in names else call for call in record)
+
+
+def test_what_is_promised_is_on_the_disk_before(tmp_path: Path) -> None:
+    record = recorded("sqlite", tmp_path)
+    for promised in (order.answers, order.posts, order.webhooks):
+        promises = promised(record)
         assert len(promises) == TOTAL
         assert [promise.what for promise in promises if not promise.kept] == []
+        too_early = promised(late(record, SYNCS))
+        assert len(too_early) == TOTAL
+        assert not any(promise.kept for promise in too_early), "the proof must see it"
 
 
-def test_the_proof_sees_what_was_said_too_early(record: tuple[Traced, ...]) -> None:
-    """In the same record, with the syncs returning late, no promise is kept."""
-    end = len(record) * 10
-    late = tuple(replace(call, returned=end) if call.name in SYNCS else call for call in record)
-    for promises in (order.answers(late), order.posts(late), order.webhooks(late)):
-        assert len(promises) == TOTAL
-        assert not any(promise.kept for promise in promises)
+def test_what_is_promised_is_committed_on_postgresql_before(tmp_path: Path) -> None:
+    record = recorded("postgresql", tmp_path)
+    promises = order.answers(record, "postgresql")
+    assert len(promises) == TOTAL
+    assert [promise.what for promise in promises if not promise.kept] == []
+    too_early = order.answers(late(record, RECEIVES), "postgresql")
+    assert not any(promise.kept for promise in too_early), "the proof must see it"

@@ -33,7 +33,8 @@ _KILLS = """## The service killed
 
 At each of these moments it is killed from outside and started again; its client hands in again what was not answered.
 *Then* is the state that the SMS is found in; in the end each is made once, and its report shows once. Where a commit is
-cut, only what was synced is left.
+cut, only what was synced is left. `make crash` does all this with each moment, and then kills it 500 times at random;
+with `ARGS="--engine postgresql --nodes 3"` three nodes on PostgreSQL.
 """
 
 
