@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, Literal, TypeVar
 
 import psycopg
 from psycopg.pq.abc import PGresult
@@ -136,7 +136,7 @@ class PostgresEngine:
         """Run ``batch`` in one transaction; return why it was undone, or may have been."""
         try:
             session = self._ready()
-        except StoreError as error:
+        except Exception as error:
             return _Fault(error, "final")
         committing = False
         try:
@@ -179,12 +179,14 @@ class PostgresEngine:
         return self._session
 
     def _open(self) -> Session:
-        session = Session(self._url, self._busy_ms)
+        session: Session | None = None
         try:
+            session = Session(self._url, self._busy_ms)
             check_schema(session.connection)
         except (StoreError, psycopg.Error) as error:
-            session.close()
-            raise cast(StoreError, translated(error)) from error
+            if session is not None:
+                session.close()
+            raise translated(error) from error
         return session
 
     def _drop(self) -> None:
