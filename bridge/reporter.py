@@ -31,7 +31,7 @@ SWEEP_EVERY_MS: Final = 15 * SECOND
 IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that become due by time
 GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
 STORE_PATIENCE_S: Final = 25.0
-CLAIM_HOLDS_S: Final = 100.0  # this, the longest hand-over and the patience end within the lease of the row
+CLAIM_HOLDS_S: Final = 30.0  # with the longest wait for a connection, hand-over and patience within the lease
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ import pytest
 
 from bridge.event import Event
 from bridge.mail_out import MailOut, Signer, Smarthost, keygen
+from bridge.mail_out.hand_over import WHOLE_S
 from bridge.render import Renderer
 from bridge.report.values import MailKind, OutboxState
-from bridge.reporter import GIVE_UP_AFTER_MS, Reporter
+from bridge.reporter import CLAIM_HOLDS_S, GIVE_UP_AFTER_MS, STORE_PATIENCE_S, Reporter
 from bridge.sms import Kind
+from bridge.store.outbox import LEASE_MS
 from tests.mail_out.sink import Sink, serving, until
 from tests.render import reading, samples
 from tests.reporter.stored import TEXT, Outbox, opened
@@ -295,6 +297,11 @@ async def test_a_mail_that_waited_too_long_for_a_hand_is_left_to_the_end_of_its_
         box.clock[0] += 300_000
         await until(lambda: len(sink.mails) == 2)
     assert [to for _, to, _ in sink.mails] == [["alex@clinic.example"]] * 2
+
+
+def test_whatever_is_slow_a_hand_over_ends_within_the_lease_of_its_row() -> None:
+    hand_over_s = 2 * WHOLE_S  # once waiting for a connection, once over it
+    assert CLAIM_HOLDS_S + hand_over_s + STORE_PATIENCE_S < LEASE_MS / 1000
 
 
 async def test_no_hand_over_begins_once_the_service_stops(
