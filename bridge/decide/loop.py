@@ -7,8 +7,10 @@ answers (RFC 3834, 2 and 5).
 from bridge.message import InboundMail
 
 _ANSWERING = frozenset(
-    {"x-autoreply", "x-autoreply-from", "x-autorespond", "x-mail-autoreply", "x-failed-recipients"}
-)
+    {
+        "x-autoreply", "x-auto-reply", "x-autoreply-from", "x-autorespond", "x-mail-autoreply", "x-failed-recipients",
+    }
+)  # fmt: skip
 
 
 def loop_reason(mail: InboundMail, *, null_sender: bool, known: bool, our_instance: str) -> str | None:

@@ -165,6 +165,7 @@ LOOPS = {
     "auto-replied": ("Auto-Submitted: auto-replied",),
     "auto-replied with parameters": ("Auto-Submitted: auto-replied; owner-email=x",),
     "x-autoreply": ("X-Autoreply: yes",),
+    "x-auto-reply": ("X-Auto-Reply: yes",),
     "x-autorespond": ("X-Autorespond: x",),
     "a bounce that names the failed": ("X-Failed-Recipients: x@y.example",),
     "precedence auto_reply": ("Precedence: auto_reply",),
