@@ -137,7 +137,7 @@ def nodes_on(database: str, folder: Path, **of_vendor: Any) -> Iterator[Nodes]:
             "token": TOKEN,
             "auth_token": AUTH,
             "rate": "100/s",
-            "send_timeout": "1s",
+            "send_timeout": "5s",  # a busy machine may be slow to hear an answer: five such would stop sending
         }
         rules = [
             {
