@@ -143,7 +143,7 @@ class VendorModel(Section):
     token: Secret = setting(..., "its Token", example={"env": "SMS_TOKEN"})
     auth_token: Secret | None = setting(None, "its AuthToken; without it there are no polls")
     mode: Mode = setting("live", "live, or test: the vendor takes everything and sends nothing")
-    rate: Rate = setting("20/s", "SMS handed over at most, all accounts together")
+    rate: Rate = setting("20/s", "SMS handed over at most, over all accounts and nodes")
     accounts: dict[AccountName, AccountModel] = setting(
         {}, "further accounts; a sender rule picks one with `account`"
     )
