@@ -110,6 +110,7 @@ class PostgresEngine:
         self._local = threading.local()
         self._reading: list[Session] = []
         self._looked_at, self._listening = -LOOK_EVERY_S, 0
+        self.listens: Callable[[], int] = lambda: 0  # the one that listens for us
         self.backend = 0  # the server's process that writes for us
         self.commits = 0
 
@@ -206,8 +207,8 @@ class PostgresEngine:
         """Whether anybody but us listens, as of some seconds ago: a node alone should not talk to itself."""
         now = time.monotonic()
         if now - self._looked_at >= LOOK_EVERY_S:
-            self._looked_at, self._listening = now, session.count(LISTENING)
-        return self._listening > 1
+            self._looked_at, self._listening = now, session.count(LISTENING % self.listens())
+        return self._listening > 0
 
     def end_writing(self) -> None:
         self._drop()
@@ -259,6 +260,7 @@ class PostgresDatabase(ThreadedDatabase):
         engine = PostgresEngine(url, clock=clock, busy_ms=busy_ms)
         super().__init__(engine, on_commit)
         self._listener = Listener(url, lambda: engine.backend, on_commit)
+        engine.listens = lambda: self._listener.backend
 
     async def close(self) -> None:
         await self._listener.close()

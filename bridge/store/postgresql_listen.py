@@ -18,8 +18,8 @@ from bridge.store.threads import OnCommit
 CHANNEL: Final = "smsbridge"
 NAME: Final = "smsbridge listener"  # of these connections, for all nodes to see
 LISTENING: Final = (
-    b"SELECT count(*) FROM pg_stat_activity"
-    b" WHERE datname = current_database() AND application_name = '" + NAME.encode() + b"'"
+    b"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %d"
+    b" AND application_name = '" + NAME.encode() + b"'"
 )
 RETRY_S: Final = 1.0
 TOPICS: Final[frozenset[Topic]] = frozenset(get_args(Topic))
@@ -37,6 +37,7 @@ class Listener:
         self._url = url
         self._ours = ours
         self._on_news = on_news
+        self.backend = 0  # the server's process that we listen by
         self._task = asyncio.create_task(self._run(), name="store-listener")
 
     async def close(self) -> None:
@@ -51,6 +52,7 @@ class Listener:
             except (StoreError, psycopg.Error):
                 await asyncio.sleep(RETRY_S)
                 continue
+            self.backend = connection.pgconn.backend_pid
             try:
                 self._on_news(set(TOPICS))
                 await self._listen(connection)
@@ -71,7 +73,8 @@ class Listener:
     async def _listen(self, connection: Connection) -> None:
         """Pass on what comes; return when the connection is lost."""
         loop, readable = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(connection.fileno(), readable.set)
+        file = connection.fileno()  # libpq forgets it with the connection
+        loop.add_reader(file, readable.set)
         try:
             while True:
                 await readable.wait()
@@ -81,7 +84,7 @@ class Listener:
         except psycopg.Error:
             return
         finally:
-            loop.remove_reader(connection.fileno())
+            loop.remove_reader(file)
 
     def _pass_on(self, connection: Connection) -> None:
         topics: set[Topic] = set()

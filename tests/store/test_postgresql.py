@@ -166,6 +166,17 @@ async def test_a_server_that_comes_back_between_two_mails_is_not_noticed(
     assert await texts(store) == ["after", "before"]
 
 
+async def test_who_listens_hears_again_after_the_server_was_away(opened: Opener, own_server: Server) -> None:
+    one = await opened(file=own_server.database())
+    await asyncio.wait_for(one.wait("sms", 600), 60)  # what it may have missed before it listened
+    own_server.stop()
+    own_server.start()
+    await asyncio.wait_for(one.wait("sms", 600), 60)  # and what while it could not
+    two = await opened(file=own_server_url(one))
+    await two.accept(mail())
+    await asyncio.wait_for(one.wait("sms", 600), 60)
+
+
 async def test_a_server_that_is_away_fails_us_at_once_and_is_used_again(
     opened: Opener, own_server: Server
 ) -> None:
