@@ -311,5 +311,10 @@ async def test_commits_wait_for_the_disk_whatever_the_server_usually_does(own_se
     store = await open_store(own_server.database(), settings=StoreSettings(domain="sms.local"))
     await store.accept(mail())
     session = store._database.engine._session  # type: ignore[attr-defined]
-    assert session.connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    asked = await store._database.write(
+        lambda tx: session.connection.execute(
+            "SHOW synchronous_commit"
+        ).fetchone()  # in the thread that has it
+    )
+    assert asked == ("on",)
     await store.close()
