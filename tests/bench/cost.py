@@ -49,7 +49,8 @@ def _on_sqlite() -> list[Line]:
 
 
 def _traced() -> list[Line]:
-    """Count the syncs, with the writer as fast as it is under a tracer that stops it at nothing else."""
+    """Count the syncs, with the writer as fast as it is under a tracer that stops it at nothing else (and that is
+    beside the service, not above it: what ends the service ends both)."""
     strace = shutil.which("strace")
     if strace is None:
         return [Line("SQLite: syncs", None, note="needs strace")]
@@ -57,7 +58,7 @@ def _traced() -> list[Line]:
         folder = Path(name)
         vendor, told = Vendor(folder), folder / "strace.log"
         bridge = Bridge(folder, vendor.port, senders=[rule(reports="none")])
-        options = ["-f", "--seccomp-bpf", "-qq", "-e", "trace=fsync,fdatasync", "-o", str(told)]
+        options = ["-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=fsync,fdatasync", "-o", str(told)]
         with stopping((bridge, vendor)):
             bridge.start(under=[strace, *options])
             before = _syncs(told)
