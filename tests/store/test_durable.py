@@ -144,9 +144,9 @@ async def test_reads_cannot_write(store: Store) -> None:
         await store._database.read(lambda tx: tx.run("set_cursor", name="x", value=1))
 
 
-async def test_two_processes_send_each_sms_once(opened: Opener, database: str) -> None:
-    store = await opened()
-    await store.accept(mail(*(f"+6142100{n:04}" for n in range(40))))
+async def test_two_processes_send_each_sms_once(database: str) -> None:
+    store = await open_store(database, settings=StoreSettings(domain="sms.local"))
+    await store.accept(mail(*(f"+6142100{n:04}" for n in range(100))))
     code = textwrap.dedent(
         """
         import asyncio, sys
@@ -162,14 +162,18 @@ async def test_two_processes_send_each_sms_once(opened: Opener, database: str) -
         """
     )
     process = await child(database, code=code)
+    assert process.stdout is not None
+    first = await asyncio.wait_for(process.stdout.readline(), 60)  # from here on both claim
     ours: list[int] = []
     while rows := await store.claim("this", 1):
         ours.append(rows[0].id)
         await store.finish(rows[0].id, Input(Kind.SENT, 1), Answer.CLEAR)
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    rest, _ = await asyncio.wait_for(process.communicate(), 60)
+    await store.close()
     assert process.returncode == 0
-    theirs = [int(line) for line in out.split()]
-    assert sorted(ours + theirs) == list(range(1, 41))
+    theirs = [int(line) for line in (first + rest).split()]
+    assert ours
+    assert sorted(ours + theirs) == list(range(1, 101))
 
 
 async def test_the_store_opens_with_nothing_but_its_settings(database: str) -> None:
