@@ -146,7 +146,7 @@ async def test_reads_cannot_write(store: Store) -> None:
 
 async def test_two_processes_send_each_sms_once(database: str) -> None:
     store = await open_store(database, settings=StoreSettings(domain="sms.local"))
-    await store.accept(mail(*(f"+6142100{n:04}" for n in range(100))))
+    await store.accept(mail(*(f"+6142100{n:04}" for n in range(400))))
     code = textwrap.dedent(
         """
         import asyncio, sys
@@ -173,7 +173,7 @@ async def test_two_processes_send_each_sms_once(database: str) -> None:
     assert process.returncode == 0
     theirs = [int(line) for line in (first + rest).split()]
     assert ours
-    assert sorted(ours + theirs) == list(range(1, 101))
+    assert sorted(ours + theirs) == list(range(1, 401))
 
 
 async def test_the_store_opens_with_nothing_but_its_settings(database: str) -> None:
