@@ -61,10 +61,21 @@ def _told(tx: Tx, terms: Terms, before: Sms, new: Sms) -> Sms:
     for notice in due:
         outbox.write(tx, terms, notice, sms_id=new.id, mail=mail)
     if size > notices.SUMMARY_ABOVE and not summarized:
-        tx.one("lock_batch", id=batch)  # of the last two that end at once, one must see the other
-        tx.run("batch_due", id=batch, at=tx.now, sms_id=new.id)  # now, if it was the last of its group
-        tx.tell("outbox")
+        _end_in_group(tx, batch, new)
     return new.but(told=notices.told_after(new, due))
+
+
+def _end_in_group(tx: Tx, batch: str, sms: Sms) -> None:
+    """Let the summary be written now if that was the last of its group.
+
+    Another node that ends one of the same group just now does not see ours, nor we its: whoever comes second leaves
+    word to look again. To wait for it could be in vain, since a transaction holds many groups, in any order.
+    """
+    if tx.one("take_batch", id=batch) is None:
+        tx.run("look_again", batch=batch)
+        return
+    tx.run("batch_due", id=batch, at=tx.now, sms_id=sms.id)
+    tx.tell("outbox")
 
 
 def _remember(tx: Tx, sms: Sms, note: str, *, moved: bool) -> None:

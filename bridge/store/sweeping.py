@@ -20,6 +20,8 @@ def notices_due(tx: Tx, terms: Terms) -> None:
     """Write the mails whose time has come; see `Store.sweep_notices`."""
     for row in tx.all("doubts_due", now=tx.now, limit=AT_ONCE):
         _doubt(tx, terms, sms_of(row))
+    for (batch,) in tx.all("batches_again", limit=AT_ONCE):
+        _look_again(tx, batch)
     for (batch,) in tx.all("batches_due", now=tx.now, limit=AT_ONCE):
         _summary(tx, terms, batch)
 
@@ -58,11 +60,18 @@ def _doubt(tx: Tx, terms: Terms, sms: Sms) -> None:
     tx.run("doubt_looked_at", id=sms.id, never=NEVER)
 
 
+def _look_again(tx: Tx, batch: str) -> None:
+    """Two nodes ended an SMS of a group at once: what neither saw is seen now, unless one is not done yet."""
+    if tx.one("take_batch", id=batch) is not None:
+        tx.run("looked_at", batch=batch)
+        tx.run("batch_due", id=batch, at=tx.now, sms_id=0)
+
+
 def _summary(tx: Tx, terms: Terms, batch: str) -> None:
     group = [sms_of(row) for row in tx.all("sms_to_sum_up", batch=batch)]
-    row = tx.one("lock_batch", id=batch)
+    row = tx.one("take_batch", id=batch)
     if row is None or row[0] is None or row[0] > tx.now:
-        return  # another node was faster, or the group has grown
+        return  # another node is at it or was faster, or the group has grown
     mail, *_ = mail_and_group(tx, batch)
     for notice in notices.summary(group, mail):
         outbox.write(tx, terms, notice, mail=mail, group=batch)

@@ -90,15 +90,37 @@ async def test_parts_of_a_split_mail_at_both_are_one_group(opened: Opener, clock
     assert len(summary.sms) == 8
 
 
+async def all_but_two(store: Store) -> list[Sms]:
+    """Bring a mail's SMS to their end but for two, which are returned."""
+    await store.accept(mail(*(f"+6142100000{n}" for n in range(6))))
+    for n, sms in enumerate(await store.claim("n", 10)):
+        await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+        if n < 4:
+            await store.record_event(news(sms))
+    return [line.sms for line in await store.list_sms(SmsFilter(state=State.SUBMITTED), None, 10)]
+
+
 async def test_the_last_two_of_a_group_that_end_at_both_are_summed_up_at_once(opened: Opener) -> None:
     one, two = await opened(), await opened()
-    await one.accept(mail(*(f"+6142100000{n}" for n in range(6))))
-    for n, sms in enumerate(await one.claim("n", 10)):
-        await one.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
-        if n < 4:
-            await one.record_event(news(sms))
-    left = [line.sms for line in await one.list_sms(SmsFilter(state=State.SUBMITTED), None, 10)]
+    left = await all_but_two(one)
     await at_once(one, lambda s: s.record_event(news(left[0])), two, lambda s: s.record_event(news(left[1])))
+    await two.sweep_notices()
+    assert [work.mail.kind for work in await two.claim_mail(10)] == [MailKind.SUMMARY]
+
+
+async def test_no_node_waits_for_a_group_that_another_is_at(opened: Opener) -> None:
+    """Each has many groups in one transaction: in another order, both would wait for ever."""
+    one, two = await opened(), await opened()
+    left = await all_but_two(one)
+    await two.set_cursor("warm", 1)
+    gate = Gate(one)
+    begun = asyncio.ensure_future(one.record_event(news(left[0])))
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    assert await two.record_event(news(left[1])) == "applied"
+    await two.sweep_notices()
+    assert not await two.claim_mail(10)  # the first is not committed yet, and is looked for again
+    gate.let_through()
+    await begun
     await two.sweep_notices()
     assert [work.mail.kind for work in await two.claim_mail(10)] == [MailKind.SUMMARY]
 

@@ -38,8 +38,17 @@ ORDER BY m.received_at DESC LIMIT 1;
 INSERT INTO batch (id, size, summary_at, summarized_at) VALUES (:id, :size, :at, NULL)
 ON CONFLICT (id) DO UPDATE SET size = excluded.size, summary_at = excluded.summary_at, summarized_at = NULL;
 
--- name: lock_batch
-SELECT summary_at FROM batch b WHERE b.id = :id {lock b};
+-- name: take_batch
+SELECT summary_at FROM batch b WHERE b.id = :id {skip b};
+
+-- name: look_again
+INSERT INTO batch_again (batch) VALUES (:batch);
+
+-- name: batches_again
+SELECT DISTINCT batch FROM batch_again ORDER BY batch LIMIT :limit;
+
+-- name: looked_at
+DELETE FROM batch_again WHERE batch = :batch;
 
 -- name: batch_due
 UPDATE batch SET summary_at = CASE WHEN summary_at < :at THEN summary_at ELSE :at END WHERE id = :id AND summary_at IS NOT NULL
