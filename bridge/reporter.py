@@ -76,12 +76,12 @@ class Reporter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._hands = asyncio.Semaphore(parallel)
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="report-maker")
-        self._stopping = False
+        self._stop = asyncio.Event()
         self._swept_at = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; then let the hand-overs under way end, for some seconds."""
-        faults = 0
+        self._stop, faults = stop, 0
         while not stop.is_set():
             try:
                 await self._sweep()
@@ -117,7 +117,6 @@ class Reporter:
         return bool(works)
 
     async def _end(self) -> None:
-        self._stopping = True
         tasks = set(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=GRACE_S)
@@ -168,7 +167,7 @@ class Reporter:
         try:
             await self._tell(made)
             async with self._hands:
-                if self._stopping or time.monotonic() - claimed_at > CLAIM_HOLDS_S:
+                if self._stop.is_set() or time.monotonic() - claimed_at > CLAIM_HOLDS_S:
                     return
                 result = made.end or await self._handed_over(made)
             await self._stored(str(mail.id), lambda: self._settle(mail, result))

@@ -285,17 +285,17 @@ async def test_a_mail_that_waited_too_long_for_a_hand_is_left_to_the_end_of_its_
 ) -> None:
     """Its lease might end while it is handed over, and another would hand it over too."""
     monkeypatch.setattr("bridge.reporter.CLAIM_HOLDS_S", -1.0)
-    await box.delivered("+61421000001")
-    async with serving() as sink, running(box, out(sink)):
-        async with asyncio.timeout(20):
-            while (made := await box.store.outbox_mail(1)) is None or made.raw is None:
-                await asyncio.sleep(0.01)
+    async with serving() as sink:
+        async with running(box, out(sink)), asyncio.timeout(20):
+            for n in (1, 2):  # when the second is made, the first was let go
+                await box.delivered(f"+6142100000{n}")
+                while (made := await box.store.outbox_mail(n)) is None or made.raw is None:
+                    await asyncio.sleep(0.01)
         assert not sink.mails
         monkeypatch.undo()
-        await box.delivered("+61421000002")
-        await until(lambda: len(sink.mails) == 1)
         box.clock[0] += 300_000
-        await until(lambda: len(sink.mails) == 2)
+        async with running(box, out(sink)):
+            await until(lambda: len(sink.mails) == 2)
     assert [to for _, to, _ in sink.mails] == [["alex@clinic.example"]] * 2
 
 
