@@ -74,6 +74,11 @@ _KNOWN = frozenset(aliases.values()) | {
     "utf_8", "koi8_r", "koi8_u", "koi8_t", "gb18030", "cp874", "cp1006", "mac_centeuro", "big5hkscs", "cp720",
 }  # fmt: skip
 _YEAR = re.compile(r"_(?:19|20)\d\d$")  # "ISO_8859-15:1998", as IANA registers it
+_HIGH = bytes(range(128, 256))
+_LETTERS = bytes(octet for octet in range(128) if chr(octet).isalpha())
+_WESTERN = bytes(range(128)) + "äöüßÄÖÜéèàçñ".encode("cp1252")  # "äöü" is what people try first
+_FEWEST_HIGH = 6  # octets above 127: three Chinese characters, one Russian word
+_GUESSED_FROM = 2_048  # octets: 1 to 4 ms
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 
 
@@ -155,7 +160,25 @@ def _western(data: bytes, codec: str) -> str:
         damaged, sound = text.count("\ufffd"), sum(map(text.count, "äöüéèàçñ’–…€"))
         if damaged <= sound or damaged * 4 < sum(1 for c in text[:20_000] if ord(c) > 127 and c != "\ufffd"):
             return text
+    if not codec and (guessed := _guessed(data)):
+        return data.decode(guessed, "replace")
     return data.decode("cp1252", "replace") if _printable(data) else data.decode("latin-1")
+
+
+def _guessed(data: bytes) -> str:
+    """The codec of a text without a label that is surely not Western, else ``""``.
+
+    Western text has a few octets above 127 among its letters; Chinese, Japanese, Korean, Cyrillic, Greek, Hebrew,
+    Arabic and Thai have hardly any others. Only those are asked about, as a guess on "Grüße" can go wrong.
+    """
+    sample = data[:_GUESSED_FROM]
+    high = len(sample) - len(sample.translate(None, _HIGH))
+    letters = len(sample) - len(sample.translate(None, _LETTERS))
+    if high < _FEWEST_HIGH or high < letters or not sample.translate(None, _WESTERN):
+        return ""
+    import chardet  # 40 MiB of models, for the few mails that need them
+
+    return codec_of(chardet.detect(sample)["encoding"] or "")
 
 
 def _printable(data: bytes) -> bool:

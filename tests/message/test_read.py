@@ -188,9 +188,37 @@ def test_charsets_are_read_by_any_label_and_never_as_codecs_of_other_kinds(
     assert charset.decode(octets, label) == text
 
 
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("gb18030", "您好，您的预约时间是明天下午三点，请准时到达。"),
+        ("gb18030", "明天三点见"),
+        ("big5", "您好，您的預約時間是明天下午三點，請準時到達。"),
+        ("cp932", "明日の予約は午後3時です。よろしくお願いします。"),
+        ("cp932", "了解しました"),
+        ("euc_jp", "明日の予約は午後3時です。よろしくお願いします。"),
+        ("cp949", "내일 오후 3시에 예약이 있습니다. 감사합니다."),
+        ("koi8_r", "Здравствуйте, ваш приём завтра в 15:00. Пожалуйста, приходите вовремя."),
+        ("cp1251", "Приём завтра"),
+        ("cp1253", "Καλημέρα, το ραντεβού σας είναι αύριο στις 3."),
+        ("cp1255", "שלום, התור שלך מחר בשלוש"),
+        ("cp1256", "مرحبا، موعدك غدا الساعة الثالثة"),
+        ("cp874", "สวัสดี นัดหมายของคุณคือพรุ่งนี้บ่ายสามโมง"),
+        ("cp1252", "Grüße aus München, bis später – Ärzte für Übelkeit"),
+        ("cp1252", "À bientôt, rendez-vous à l'hôpital où l'été dernier…"),
+        ("cp1252", "ÄÖÜäöüß"),
+        ("cp1252", "ÇÉÈ"),
+    ],
+)
+def test_a_text_without_a_label_is_told_by_what_it_is(codec: str, text: str) -> None:
+    """Old gear and mailers of these countries send octets and name no charset."""
+    assert charset.decode(text.encode(codec), "") == text
+    assert charset.decode(text.encode(codec), "unknown-8bit") == text
+
+
 @given(
     st.binary(max_size=300),
-    st.one_of(st.text(max_size=30), st.sampled_from(["utf-8", "utf-16", "gbk", "utf-7"])),
+    st.one_of(st.text(max_size=30), st.sampled_from(["", "utf-8", "utf-16", "gbk", "utf-7"])),
 )
 def test_charsets_never_raise(octets: bytes, label: str) -> None:
     assert "\0" not in charset.decode(octets, label)
