@@ -3,13 +3,14 @@
 # make bench  measures speed and memory beside the budget and others (some ten minutes)
 # make backpressure  queues 100,000 SMS behind a vendor that is down, then lets them drain (some minutes)
 # make crash  kills the service at every step of a mail's way, then 500 times at random (a quarter of an hour)
+# make threats  runs the tests that hold threats off and prints the table of their figures (some minutes)
 # Needs Python >= 3.11, pip and make. All of it lands in .venv here.
 
 VENV := .venv
 BIN  := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test bench backpressure crash lint types imports check format clean
+.PHONY: help run test threats bench backpressure crash lint types imports check format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -21,6 +22,10 @@ test: $(VENV)/.test
 	@sh tests/system-packages.sh
 	@$(MAKE) --no-print-directory lint types imports
 	@$(BIN)/python -m tests.all $(ARGS)
+
+threats: $(VENV)/.test
+	@sh tests/system-packages.sh
+	@$(BIN)/python -m tests.all --no-cov --threats -m threat $(ARGS)
 
 bench: $(VENV)/.test
 	@sh tests/system-packages.sh

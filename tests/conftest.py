@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 
 from tests import postgres as postgresql
 
+pytest_plugins = ["tests.threats.plugin"]
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 

@@ -22,6 +22,7 @@ SECOND = (
 )
 
 
+@pytest.mark.threat(5, "smuggled", of="sequences")
 @pytest.mark.parametrize("around", AROUND, ids=repr)
 async def test_a_network_sender_smuggles_no_second_mail(start: Starter, around: bytes) -> None:
     server = await start(policy=POLICY_HERE)
@@ -37,6 +38,7 @@ async def test_a_network_sender_smuggles_no_second_mail(start: Starter, around: 
     assert {sms.number for sms in await server.sms()} <= {"+61421000001"}
 
 
+@pytest.mark.threat(5, "smuggled", of="sequences")
 @pytest.mark.parametrize("around", AROUND, ids=repr)
 async def test_a_stranger_reaches_no_number_behind_a_mail_to_postmaster(
     start: Starter, around: bytes
