@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the programs that the tests drive for real (browser, mail clients, Postfix's load generator,
-# PostgreSQL).
+# Installs the programs that the tests drive for real (browser, mail clients, Postfix's load generator, a
+# balancer, PostgreSQL).
 # As root on Debian or Ubuntu this needs nobody; elsewhere it names what to install and goes on: the tests
 # that need a missing program are then skipped and say so. Under CI a missing program is a failure.
 set -eu
@@ -14,6 +14,7 @@ need swaks swaks
 need msmtp msmtp
 need curl curl
 need smtp-source postfix
+need haproxy haproxy
 need strace strace
 need gcc "gcc libc6-dev"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql  # Debian keeps it out of PATH

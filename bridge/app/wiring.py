@@ -120,6 +120,7 @@ def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:
             max_size=smtp.max_size,
             max_connections=smtp.max_connections,
             max_per_address=smtp.max_per_address,
+            balancers=smtp.balancers,
         ),
     )
 

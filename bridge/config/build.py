@@ -133,6 +133,7 @@ def _smtp(smtp: SmtpModel) -> Smtp:
         max_size=smtp.max_size,
         max_connections=smtp.max_connections,
         max_per_address=smtp.max_per_address,
+        balancers=tuple(smtp.balancers),
         users=smtp.users,
     )
 

@@ -11,7 +11,6 @@ from bridge.config.problem import KeyPath
 _EACH = "*"  # any index of a list
 
 KEYS: dict[tuple[str, ...], str] = {
-    ("smtp", "balancers"): "the PROXY protocol",
     ("smtp", "upstreams"): "the proof of another server's results",
     ("desk", "users"): "accounts of the desk",
     ("senders", _EACH, "limits", "per_minute"): "limits by time",

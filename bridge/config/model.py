@@ -87,6 +87,9 @@ class SmtpModel(Section):
     max_per_address: Annotated[int, Field(ge=1, le=20_000)] = setting(
         100, "connections at once from one address"
     )
+    balancers: Annotated[list[NarrowNetwork], Field(max_length=100)] = setting(
+        [], "networks of balancers: they must speak the PROXY protocol, nobody else is believed when he does"
+    )
     users: FilePath | None = setting(None, "the file of SMTP users; `smsbridge user add --smtp` writes it")
 
 

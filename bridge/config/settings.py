@@ -45,6 +45,7 @@ class Smtp:
     max_size: int
     max_connections: int
     max_per_address: int
+    balancers: tuple[Network, ...]
     users: Path | None
 
 

@@ -14,11 +14,11 @@ from typing import Final, cast
 from aiosmtpd.smtp import SMTP
 
 from bridge.decide import Client
-from bridge.mail_in import replies
+from bridge.mail_in import proxy, replies
 from bridge.mail_in.collect import MAX_LINE
 from bridge.mail_in.house import House
 from bridge.mail_in.replies import Reply
-from bridge.mail_in.room import normal_address, place_of
+from bridge.mail_in.room import UNNAMED, normal_address, place_of
 from bridge.mail_in.settings import Listener
 from bridge.mail_in.talk import Talk, client_news
 
@@ -55,7 +55,7 @@ class Connection(SMTP):
         self.house = house
         self.listener = listener
         self.client = Client("")
-        self.place = ""
+        self.place = UNNAMED
         self.tls_on = False
         self.session_ends = 0.0
         self._loop = house.loop
@@ -94,8 +94,14 @@ class Connection(SMTP):
             self.abort()
             return
         self.client = Client(normal_address(peer[0]))
-        self.place = place_of(self.client.address)
-        full = self.house.enter(self.client, self.place)
+        if self.house.draining:
+            self._hang_up(replies.SHUTTING_DOWN)
+            return
+        if self.house.is_balancer(self.client.address):
+            full = self.house.enter_unnamed()
+        else:
+            self.place = place_of(self.client.address)
+            full = self.house.enter(self.client, self.place)
         if full is not None:
             self._hang_up(full)
             return
@@ -175,6 +181,8 @@ class Connection(SMTP):
     async def _handle_client(self) -> None:
         """The conversation, from greeting to end."""
         try:
+            if self.place == UNNAMED:
+                await self._learn_client()
             if self.listener.tls == "implicit":
                 await self.begin_tls()
             self.say(self.house.greeting)
@@ -186,6 +194,30 @@ class Connection(SMTP):
             _LOG.exception("conversation failed", extra={"client": self.client.address})
         finally:
             self._hang_up(b"".join(self._out))
+
+    async def _learn_client(self) -> None:
+        """Let the balancer say whose connection this is. Raises `Over` when it does not, or there is no room."""
+        balancer = self.client.address
+        self.wait_at_most(self.house.settings.timeouts.proxy_ms)
+        self._waiting = True
+        try:
+            while (header := proxy.read(bytes(self._unread[: proxy.MAX_V2]))) is None:
+                await self._news()
+        except proxy.NotProxy:
+            self._give_up_waiting()
+            raise Over from None
+        self._waiting = False
+        del self._unread[: header.length]
+        # A client that it cannot name is in no network, above all not in that of the balancer.
+        self.client = Client(header.address or "")
+        place = place_of(header.address or balancer)
+        full = self.house.name(self.client, place)
+        if full is not None:
+            self._counted = False
+            self._hang_up(full)
+            raise Over
+        self.place = place
+        self.wait_at_most(self.house.settings.timeouts.idle_ms)
 
     # Deadlines
 
@@ -212,8 +244,15 @@ class Connection(SMTP):
         if self._deadline > now:
             self._ring_at(min(self._deadline, now + self.house.settings.timeouts.idle_ms / 1000))
             return
-        _LOG.info("time is up", extra={"client": self.client.address})
-        self._hang_up(replies.TIMED_OUT)
+        self._give_up_waiting()
+
+    def _give_up_waiting(self) -> None:
+        if self.place == UNNAMED:
+            self.house.complain(self.client.address)
+            self._hang_up(replies.NO_PROXY_HEADER)
+        else:
+            _LOG.info("time is up", extra={"client": self.client.address})
+            self._hang_up(replies.TIMED_OUT)
 
     # Lines in, answers out
 

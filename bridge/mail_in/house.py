@@ -1,6 +1,7 @@
 """What all conversations share: settings, room, logins, the intake, and the constant answers made of them."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from bridge.mail_in import replies
 from bridge.mail_in.intake import Intake
 from bridge.mail_in.logins import Logins
 from bridge.mail_in.replies import Reply
-from bridge.mail_in.room import Connections, Memory
+from bridge.mail_in.room import Connections, Full, Memory, within
 from bridge.mail_in.settings import Settings, Tls
 from bridge.mail_in.talk import Talk
 from bridge.rules import Policy, SenderRule
@@ -19,6 +20,8 @@ from bridge.rules import Policy, SenderRule
 if TYPE_CHECKING:
     from bridge.mail_in.connection import Connection
 
+_LOG: Final = logging.getLogger("bridge.mail_in")
+_COMPLAIN_EVERY_S: Final = 60.0
 _MOST_CLIENTS: Final = 10_000  # remembered with their candidate rules
 
 
@@ -36,6 +39,7 @@ class House:
         self.greeting = replies.checked(f"220 {settings.hostname} ESMTP")
         self.hello = replies.checked(f"250 {settings.hostname}")
         self.conversations: set[Connection] = set()
+        self._complained_at = -_COMPLAIN_EVERY_S
         self._all_over: asyncio.Future[None] | None = None
         self._connections = Connections(settings.max_connections, settings.reserved, settings.max_per_address)
         self._policy = policy
@@ -49,12 +53,37 @@ class House:
 
     def enter(self, client: Client, place: str) -> Reply | None:
         """Count a new connection, or the answer that sends it away."""
-        if self.draining:
-            return replies.SHUTTING_DOWN
-        full = self._connections.enter(place, lambda: bool(self.candidates(client)))
+        return self._entered(self._connections.enter(place, lambda: self.knows(client)))
+
+    def enter_unnamed(self) -> Reply | None:
+        """As `enter`, for a balancer's connection whose client is to be named by `name`."""
+        return self._entered(self._connections.enter_unnamed())
+
+    def name(self, client: Client, place: str) -> Reply | None:
+        """As `enter`, for a connection that was counted by `enter_unnamed`; sent away, it counts no more."""
+        return self._entered(self._connections.name(place, lambda: self.knows(client)))
+
+    def _entered(self, full: Full | None) -> Reply | None:
         if full is None:
             return None
         return replies.TOO_MANY_FROM_YOU if full == "address" else replies.TOO_MANY_CONNECTIONS
+
+    def is_balancer(self, address: str) -> bool:
+        """Whether a connection from there must begin with a header of the PROXY protocol."""
+        return bool(self.settings.balancers) and within(address, self.settings.balancers)
+
+    def complain(self, balancer: str) -> None:
+        """Log that a balancer did not say whose connection it was: once a minute, since it may do so for each."""
+        now = self.loop.time()
+        if now - self._complained_at >= _COMPLAIN_EVERY_S:
+            self._complained_at = now
+            _LOG.warning(
+                "a balancer sent no PROXY header, or none that can be read", extra={"client": balancer}
+            )
+
+    def knows(self, client: Client) -> bool:
+        """Whether the client is proven already, by its network or by a login."""
+        return bool(self.candidates(client))
 
     def leave(self, place: str) -> None:
         """A counted connection has ended."""

@@ -38,6 +38,9 @@ STORE_DOWN: Final = Reply(b"451 4.3.0 the message store is not available; please
 SHUTTING_DOWN: Final = Reply(b"421 4.3.2 shutting down; please try again soon\r\n")
 TOO_MANY_CONNECTIONS: Final = Reply(b"421 4.3.2 too many connections; please try again later\r\n")
 TOO_MANY_FROM_YOU: Final = Reply(b"421 4.3.2 too many connections from your address\r\n")
+NO_PROXY_HEADER: Final = Reply(
+    b"421 4.3.5 a connection from your address must begin with a header of the PROXY protocol\r\n"
+)
 TIMED_OUT: Final = Reply(b"421 4.4.2 time is up; closing\r\n")
 TOO_MANY_ERRORS: Final = Reply(b"421 4.7.0 too many errors; closing\r\n")
 NOT_HTTP: Final = Reply(b"421 4.7.0 this is SMTP and no web server; closing\r\n")

@@ -1,10 +1,14 @@
 """How much may go on at once: connections, and the octets of mails held in memory. Counts only, no I/O."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from bridge.rules import Network
+
 SMALL: Final = 64 * 1024  # a mail up to this size draws on a share that big mails cannot use up
+
+UNNAMED: Final = ""  # the place of connections whose client is not known yet
 
 Full = Literal["server", "address"]
 
@@ -29,6 +33,19 @@ class Connections:
         self._of[place] = self._of.get(place, 0) + 1
         self.open += 1
         return None
+
+    def enter_unnamed(self) -> Full | None:
+        """Count a connection of a balancer that has not told yet whose it is: `name` must follow, or `leave`."""
+        if self.open >= self._most:
+            return "server"
+        self._of[UNNAMED] = self._of.get(UNNAMED, 0) + 1
+        self.open += 1
+        return None
+
+    def name(self, place: str, is_network: Callable[[], bool]) -> Full | None:
+        """Count for ``place`` what was counted without; as `enter`, and when it is full, it counts no more."""
+        self.leave(UNNAMED)
+        return self.enter(place, is_network)
 
     def leave(self, place: str) -> None:
         """Forget one connection from ``place``."""
@@ -97,6 +114,12 @@ class Held:
         self._memory.strangers_left -= 0 if self._known else large
         self._small += small
         self._large += large
+
+
+def within(address: str, networks: Iterable[Network]) -> bool:
+    """Whether an IP is in one of ``networks``."""
+    parsed = ipaddress.ip_address(address)
+    return any(parsed in network for network in networks)
 
 
 def normal_address(address: str) -> str:

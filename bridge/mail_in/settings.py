@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bridge.rules import Network
+
 Tls = Literal["none", "starttls", "implicit"]
 
 MIB = 1024 * 1024
@@ -22,12 +24,14 @@ class Listener:
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Deadlines in ms. ``idle``: for a whole command to come (RFC 5321, 4.5.3.2.7 asks for 5 minutes);
-    ``data``: for a whole mail; ``session``: for a connection, looked at between mails."""
+    ``data``: for a whole mail; ``session``: for a connection, looked at between mails; ``proxy``: for what a balancer
+    says first, long enough for one lost packet to be sent again."""
 
     idle_ms: int = 300_000
     data_ms: int = 900_000
     session_ms: int = 3_600_000
     handshake_ms: int = 30_000
+    proxy_ms: int = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Settings:
 
     ``hostname`` is our name in greetings, ``instance`` the mark of our own mails. ``tls`` is the context of
     every listener that offers TLS (`server_context`). ``users`` maps a lower-case login to its argon2 hash.
+    ``balancers`` are the networks whose hosts must speak the PROXY protocol, and whom it is believed.
     ``reserved`` of ``max_connections`` are kept for network senders. ``max_memory`` bounds the octets of mails
     held over all connections.
     """
@@ -50,6 +55,7 @@ class Settings:
     reserved: int = 20
     max_per_address: int = 100
     max_memory: int = 64 * MIB
+    balancers: tuple[Network, ...] = ()
     timeouts: Timeouts = Timeouts()
 
 

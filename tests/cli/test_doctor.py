@@ -264,7 +264,8 @@ def test_an_address_that_is_not_this_machines_is_a_fault(bench: Bench) -> None:
 def test_beside_the_running_service_all_its_ports_are_well_and_it_goes_on(
     tmp_path: Path, api: Vendor, loop: Loop
 ) -> None:
-    config = flow_config(tmp_path, api, None)
+    listen = [{"address": "127.0.0.1", "port": 0, "tls": "none"}]
+    config = flow_config(tmp_path, api, None, smtp={"listen": listen, "balancers": ["127.0.0.0/8"]})
     bridge = serve(config)
     try:
         text = config.read_text()

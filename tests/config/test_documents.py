@@ -121,7 +121,6 @@ def _with_files(folder: Path, text: str) -> Config:
 
 
 LATER = [
-    "16:3: smtp.balancers: not in this version (the PROXY protocol): take the key away",
     "18:3: smtp.upstreams: not in this version (the proof of another server's results): take the key away",
     "29:3: desk.users: not in this version (accounts of the desk): take the key away",
     "60:19: senders[0].proof[1]: the proof dmarc is not in this version: write auth or network",
@@ -151,7 +150,7 @@ def test_the_full_interface_has_each_key_of_a_later_version_refused_at_its_line(
 
 def test_the_interface_loads_without_the_keys_of_a_later_version(tmp_path: Path) -> None:
     text = (Path(__file__).parent / "interface_example.yaml").read_text()
-    later = r"^(spend_cap|optouts|retention|  balancers|  upstreams): .*\n|^  users: config/desk-users.yaml\n|, dmarc|"
+    later = r"^(spend_cap|optouts|retention|  upstreams): .*\n|^  users: config/desk-users.yaml\n|, dmarc|"
     later += r", per_minute: 30, per_hour: 300, per_day: 1000|"
     later += r", spend_per_day: 5.00, spend_per_month: 50.00, over: refuse"
     text = re.sub(later, "", text, flags=re.MULTILINE).replace(

@@ -4,10 +4,11 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from bridge.cli.doctor.finding import TIMEOUT_S, Finding, fault, ok, reason, warning
 from bridge.config import Config, Endpoint, Listener
+from bridge.rules import Network
 
 _MAX_GREETING = 512  # octets: more than a reply line may have (RFC 5321, 4.5.3.1.5)
 
@@ -16,7 +17,7 @@ def listeners(config: Config) -> Iterator[Finding]:
     """Yield a finding for each port of the configuration."""
     for smtp in config.smtp.listen:
         where = f"SMTP {_place(smtp)}"
-        yield _free(where, smtp) or _greeted(where, smtp)
+        yield _free(where, smtp) or _greeted(where, smtp, config.smtp.balancers)
     yield from _http("webhook", config.http.listen, tls=config.http.certificate is not None)
     yield from _http("desk", config.desk.listen, tls=False)
 
@@ -46,10 +47,10 @@ def _answers(place: Endpoint | Listener) -> bool:
     return False
 
 
-def _greeted(where: str, place: Listener) -> Finding:
-    """Whether an SMTP listener greets as this bridge does."""
+def _greeted(where: str, place: Listener, balancers: Collection[Network]) -> Finding:
+    """Whether an SMTP listener greets as this bridge does. To one of ``balancers`` it does so behind a header."""
     try:
-        with _connection(place, tls=place.tls == "implicit") as stream:
+        with _connection(place, tls=place.tls == "implicit", balancers=balancers) as stream:
             greeting = stream.recv(_MAX_GREETING)
     except OSError as error:
         return fault(where, f"taken by a program that does not greet: {reason(error)}; stop it")
@@ -79,11 +80,16 @@ def _alive(where: str, place: Endpoint, *, tls: bool) -> Finding:
 
 
 @contextlib.contextmanager
-def _connection(place: Endpoint | Listener, *, tls: bool = False) -> Iterator[socket.socket]:
+def _connection(
+    place: Endpoint | Listener, *, tls: bool = False, balancers: Collection[Network] = ()
+) -> Iterator[socket.socket]:
     """A connection to a port of this machine. Its certificate is looked at elsewhere."""
     address = ipaddress.ip_address(place.address)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(address), str(address))  # noqa: S104
     with socket.create_connection((host, place.port), TIMEOUT_S) as plain:
+        own = ipaddress.ip_address(plain.getsockname()[0])
+        if any(own in network for network in balancers):
+            plain.sendall(b"PROXY UNKNOWN\r\n")
         if not tls:
             yield plain
             return
