@@ -57,6 +57,7 @@ def _rest(one: socket.socket) -> bytes:
     return found
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 @pytest.mark.parametrize(
     "begun",
     [
@@ -73,6 +74,7 @@ async def test_a_request_that_does_not_end_is_cut(port: int, begun: bytes) -> No
         assert await asyncio.to_thread(_rest, one) == b""  # what is said until the server hangs up
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 async def test_empty_lines_do_not_hold_a_connection(port: int) -> None:
     def drip() -> int:
         with connected("127.0.0.1", port) as one:
@@ -91,6 +93,7 @@ async def test_empty_lines_do_not_hold_a_connection(port: int) -> None:
     assert await asyncio.to_thread(drip) < 600
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 @pytest.mark.parametrize(
     ("begun", "flood"),
     [
@@ -118,6 +121,7 @@ async def test_a_header_without_end_is_cut_long_before_its_time(begun: bytes, fl
         assert await asyncio.to_thread(pour, port) < 1_000
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 async def test_requests_may_come_before_the_answer_to_the_first_but_not_without_end(port: int) -> None:
     one_request = HEAD + b"Content-Length: 2\r\n\r\nok"
 
@@ -130,6 +134,7 @@ async def test_requests_may_come_before_the_answer_to_the_first_but_not_without_
     assert b"400 Bad Request" in await asyncio.to_thread(asked, 10_000)
 
 
+@pytest.mark.threat(18, "requests smuggled", of="requests")
 @pytest.mark.parametrize(
     "lie",
     [
@@ -163,6 +168,7 @@ async def test_no_request_is_smuggled_behind_one_that_lies_about_its_length(port
         assert said.count(b"HTTP/1.1 400 Bad Request") == 1
 
 
+@pytest.mark.threat(18, "requests smuggled", of="requests")
 async def test_a_trailer_is_no_header(port: int) -> None:
     body = b"2\r\nok\r\n0\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n"
     with connected("127.0.0.1", port) as one:
@@ -171,6 +177,7 @@ async def test_a_trailer_is_no_header(port: int) -> None:
     assert said.endswith(b"host,transfer-encoding")
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 async def test_a_second_request_that_does_not_end_is_cut_too(port: int) -> None:
     with connected("127.0.0.1", port) as one:
         one.sendall(HEAD + b"Content-Length: 2\r\n\r\nok")
@@ -179,6 +186,7 @@ async def test_a_second_request_that_does_not_end_is_cut_too(port: int) -> None:
         await asyncio.to_thread(_rest, one)
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 async def test_octets_that_drip_do_not_hold_a_connection(port: int) -> None:
     def drip() -> int:
         with connected("127.0.0.1", port) as one:
@@ -198,6 +206,7 @@ async def test_octets_that_drip_do_not_hold_a_connection(port: int) -> None:
     assert await asyncio.to_thread(drip) < 600
 
 
+@pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 async def test_a_body_that_goes_on_behind_an_early_answer_is_cut(port: int) -> None:
     with connected("127.0.0.1", port) as one:
         one.sendall(HEAD.replace(b" / ", b" /early ") + b"Content-Length: 1000\r\n\r\nhalf")
@@ -217,6 +226,7 @@ async def test_who_sends_whole_requests_keeps_the_connection(port: int) -> None:
                 said += piece
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_one_address_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_PER_ADDRESS", 5)
     async with http_server(APP, "127.0.0.1", 0) as port:
@@ -232,6 +242,7 @@ async def test_one_address_cannot_take_all_connections(monkeypatch: pytest.Monke
             one.close()
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_all_addresses_together_cannot_take_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_CONNECTIONS", 6)
     async with http_server(APP, "127.0.0.1", 0) as port:

@@ -27,6 +27,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bridge, 
         assert running.stop() == 0
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 def test_connections_that_are_reset_at_once_leave_no_open_file(
     service: tuple[Bridge, Vendor, Smarthost],
 ) -> None:
@@ -86,6 +87,7 @@ def exchange(to: Mail) -> EmailMessage:
     return made
 
 
+@pytest.mark.threat(15, "automatic mails taken or answered", of="mails")
 def test_our_own_mails_come_back_and_automatic_answers_to_them_end_there(
     service: tuple[Bridge, Vendor, Smarthost],
 ) -> None:

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bridge.decide import Client as Connected
 from bridge.decide import Refuse, at_rcpt, candidates
 from tests.attack.clients import From
@@ -20,6 +22,7 @@ UNENDED = (b"x" * 998 + b"\r\n") * 64
 ALARM = b"From: ups@plant.example\r\n\r\nBattery low\r\n"
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_mails_to_postmaster_that_never_end_keep_no_alarm_out(start: Starter) -> None:
     server = await start(policy=POLICY_HERE, max_memory=16 * len(UNENDED))  # a quarter is four of them
 
@@ -76,6 +79,7 @@ async def test_mails_to_postmaster_are_bounded_however_many_addresses_they_come_
         assert (await store.counts()).outbox_by_state == {"due": 200}
 
 
+@pytest.mark.threat(24, "answers that tell of others", of="answers")
 def test_the_numbers_behind_an_alias_are_not_told_to_who_may_not_send_to_them() -> None:
     elsewhere = replace(HERE, prefixes=("+642",))
     policy = replace(POLICY, rules=(elsewhere,))

@@ -51,7 +51,21 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        return all(tally.good for tally in (self.accept, self.send, self.event, self.report))
+        return all(tally.good for tally in self._tallies)
+
+    @property
+    def handled(self) -> int:
+        """How many SMS, news and mails went through the stages."""
+        return sum(tally.handled for tally in self._tallies)
+
+    @property
+    def wrong(self) -> int:
+        """How many of them were lost, stuck or avoidably doubled."""
+        return sum(len(one.lost) + len(one.avoidable) + len(one.stuck) for one in self._tallies)
+
+    @property
+    def _tallies(self) -> tuple[Tally, ...]:
+        return self.accept, self.send, self.event, self.report
 
     def table(self) -> str:
         """Return the figures, each as a count and per 1,000 of what the stage handled."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests import threats
 from tests.crash.clients import Client
 from tests.crash.world import World, world
 from tests.flow.running import wait_for
@@ -20,6 +21,8 @@ def busiest_second(made: World) -> int:
     return max(sum(begin <= other < begin + 1.0 for other in at) for begin in at)
 
 
+@pytest.mark.threat(22, "busiest second", of="jumps of the clock", unit="of the rate", at_most=1.25)
+@pytest.mark.threat(22, "sent twice", of="SMS")
 @pytest.mark.parametrize(
     "steps", [(HOUR_S, -HOUR_S), (-HOUR_S, HOUR_S)], ids=["ahead and back", "back and ahead"]
 )
@@ -37,6 +40,9 @@ def test_a_clock_that_jumps_an_hour_loses_doubles_and_hurries_nothing(steps: tup
             jumped.append(time.monotonic())
         time.sleep(BETWEEN_S)
         found = made.judged()
+        doubled = len(found.send.avoidable) + len(found.send.unavoidable)
+        threats.found(doubled, of=found.send.handled, what="sent twice")
+        threats.found(busiest_second(made) / RATE, of=len(steps), what="busiest second")
         assert found.good, f"{found.faults()}\n{found.table()}"
         assert not found.send.unavoidable
         # They are begun evenly; on a busy machine some come a little closer together. A burst would be hundreds.

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import threats
 from tests.crash.clients import Client
 from tests.crash.faults import FAULTS, Fault, disk_full, small_disk
 from tests.crash.world import World, world
@@ -34,8 +35,11 @@ def in_fault_and_back(made: World, fault: Fault) -> None:
         # A mail whose commit was under way when it began may still be taken; one put off by each client is later.
         wait_for("mails to be put off", lambda: all(451 in client.codes for client in made.clients))
         taken, put_off = answered(250), answered(451)
+        before = [len(client.codes) for client in made.clients]
         assert ready(made) == 503, "as soon as a mail was put off"
         wait_for("more to be put off", lambda: answered(451) >= put_off + 3)
+        meanwhile = [code for n, one in zip(before, made.clients, strict=True) for code in one.codes[n:]]
+        threats.found(sum(code != 451 for code in meanwhile), of=len(meanwhile))
         assert answered(250) == taken, "none is taken meanwhile"
     wait_for("mails to be taken again", lambda: answered(250) >= taken + 10)
     wait_for("readiness", lambda: ready(made) == 200)
@@ -50,12 +54,14 @@ def in_fault_and_back(made: World, fault: Fault) -> None:
     assert made.node.stop() == 0
 
 
+@pytest.mark.threat(4, "answers other than 451", of="mails while nothing could be written")
 @pytest.mark.parametrize("name", FAULTS)
 def test_mail_is_put_off_and_none_is_lost(name: str) -> None:
     with world(speed=SPEED) as made:
         in_fault_and_back(made, FAULTS[name])
 
 
+@pytest.mark.threat(4, "answers other than 451", of="mails while nothing could be written")
 def test_a_disk_that_is_really_full_puts_mail_off_and_loses_none(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with small_disk(disk), world(speed=SPEED, home=disk) as made:

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import pytest
+
+from tests import threats
 from tests.crash.clients import Client
 from tests.crash.world import world
 from tests.flow.running import wait_for
@@ -15,6 +18,7 @@ def wait_for_more(answered: Callable[[int], int], code: int, count: int) -> None
     wait_for(f"{count} more answers {code}", lambda: answered(code) >= before + count)
 
 
+@pytest.mark.threat(1, "lost, stuck or avoidably doubled", of="SMS, news and mails under kills")
 def test_a_database_server_that_crashes_under_load_loses_and_doubles_nothing() -> None:
     with world("postgresql", speed=SPEED) as made:
         made.start()
@@ -33,6 +37,7 @@ def test_a_database_server_that_crashes_under_load_loses_and_doubles_nothing() -
             wait_for_more(answered, 451, 1)
             server.start()
         found = made.judged()
+        threats.found(found.wrong, of=found.handled)
         codes = {code for client in made.clients for code in client.codes}
         assert codes == {250, 451}
         assert found.good, f"{found.faults()}\n{found.table()}"

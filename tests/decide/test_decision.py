@@ -204,6 +204,7 @@ HONEST = [
 ]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 @pytest.mark.parametrize("headers", HONEST)
 @pytest.mark.parametrize("sender", ["ups@plant.example", None, ""])
 def test_honest_machines_pass_also_without_envelope_sender(

@@ -115,6 +115,7 @@ NO_NUMBER = [
 ]
 
 
+@pytest.mark.threat(9, "wrongly accepted", of="forms of a recipient")
 @pytest.mark.parametrize("address", RELAYS)
 def test_what_leads_elsewhere_is_no_relaying(address: str) -> None:
     answer = "550 5.7.1 relaying denied: we take <number>@sms.local"
@@ -131,6 +132,7 @@ def test_quotes_around_a_number_or_alias_say_nothing(written: str) -> None:
     assert found.numbers[0] == "+61421000001"
 
 
+@pytest.mark.threat(9, "wrongly accepted", of="forms of a recipient")
 @pytest.mark.parametrize("address", UNREAD + NO_NUMBER)
 def test_what_is_no_number_or_alias_is_told_with_an_example_that_would_work(address: str) -> None:
     answer = refused(_rcpt(address))
@@ -152,6 +154,7 @@ def test_the_example_is_one_that_the_prefix_check_lets_pass() -> None:
     assert refused(_rcpt("x@sms.local", policy=nowhere)).text.endswith("<+, country code, number>@sms.local")
 
 
+@pytest.mark.threat(24, "answers that tell of others", of="answers")
 @pytest.mark.parametrize("address", ["0421000001@sms.local", "oncall@sms.local", "nobody@sms.local"])
 def test_a_stranger_is_told_how_to_become_known_and_learns_no_alias(address: str) -> None:
     assert str(refused(_rcpt(address, STRANGER))) == (
@@ -160,6 +163,7 @@ def test_a_stranger_is_told_how_to_become_known_and_learns_no_alias(address: str
     )
 
 
+@pytest.mark.threat(24, "answers that tell of others", of="answers")
 def test_a_stranger_with_an_unreadable_local_part_learns_no_more() -> None:
     assert "no sender rule fits" in refused(_rcpt('"x"@sms.local', STRANGER)).text
 
@@ -188,6 +192,7 @@ def test_addresses_of_ours_are_taken_from_anybody(address: str, special: Special
     assert _rcpt(address, client) == special
 
 
+@pytest.mark.threat(9, "wrongly accepted", of="forms of a recipient")
 @pytest.mark.parametrize(
     "address",
     ["postmaster@elsewhere.example", "reply+abcd1234@elsewhere.example", "bounce+abcd1234@x.sms.local"],

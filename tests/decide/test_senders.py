@@ -127,6 +127,7 @@ def test_the_refusal_names_every_proof_that_would_do() -> None:
     )
 
 
+@pytest.mark.threat(24, "answers that tell of others", of="answers")
 def test_the_refusal_tells_no_user_and_no_network() -> None:
     for sender in ("ups@plant.example", "bob@clinic.example"):
         text = refused(decided(mail(sender=sender), STRANGER)).text
@@ -164,6 +165,7 @@ FORGED = [
 ]
 
 
+@pytest.mark.threat(10, "forgeries accepted", of="forgeries")
 @pytest.mark.parametrize("sender", FORGED)
 def test_no_forged_from_becomes_a_sender_that_was_not_proven(sender: str) -> None:
     raw = mail(sender=sender)
@@ -174,6 +176,7 @@ def test_no_forged_from_becomes_a_sender_that_was_not_proven(sender: str) -> Non
     assert refused(answer).code == 550
 
 
+@pytest.mark.threat(10, "forgeries accepted", of="forgeries")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -187,11 +190,13 @@ def test_a_second_from_is_refused_whatever_its_spelling(fields: tuple[str, ...])
         read(mail("Hi", "anna@clinic.example", *fields))
 
 
+@pytest.mark.threat(10, "forgeries accepted", of="forgeries")
 def test_other_fields_and_the_envelope_are_no_identity() -> None:
     raw = mail("Hi", "evil@attack.example", "Sender: anna@clinic.example", "Reply-To: anna@clinic.example")
     assert isinstance(decided(raw, RELAY, sender="anna@clinic.example"), Refuse)
 
 
+@pytest.mark.threat(10, "forgeries accepted", of="forgeries")
 def test_a_forged_authentication_result_proves_nothing() -> None:
     raw = mail(
         "Hi", "ups@plant.example", "Authentication-Results: mx.example; dkim=pass header.d=plant.example"

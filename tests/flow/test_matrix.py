@@ -4,6 +4,7 @@ The clear answers and odd polls; the unclear ends of a send have a table of thei
 The judge is the vendor's own book. Each case has an account of its own, so that one does not stop another.
 """
 
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from bridge.sms import HOUR, MINUTE, SECOND, Sms, State, Timing
 from bridge.store import Store
 from tests.given_store import now, opened, queued, until
 from tests.poller.given import ACCOUNTS, asked, polling, rule, vendor
+from tests.threats import found
 
 FAST = 60  # the store's minutes pass in seconds
 TIMING = Timing(settle_ms=2 * MINUTE, status_after_ms=30 * SECOND, give_up_after_ms=12 * MINUTE)
@@ -102,6 +104,7 @@ async def prepared(store: Store, one: Simulator, place: int, cell: Cell) -> Sms:
     return (await queued(store, [number], account=account, **settings))[0]
 
 
+@pytest.mark.threat(2, "wrong ends or POSTs", of="cells of answer × made × polls × news")
 async def test_every_answer_ends_where_it_should_and_is_paid_for_no_more_than_it_must(store: Store) -> None:
     async with vendor(reject_duplicates=False) as one:
         table = [(cell, await prepared(store, one, place, cell)) for place, cell in enumerate(CELLS)]
@@ -110,15 +113,13 @@ async def test_every_answer_ends_where_it_should_and_is_paid_for_no_more_than_it
             async def settled() -> bool:
                 return all([await as_expected(store, one, cell, sms) for cell, sms in table])
 
-            try:
+            with contextlib.suppress(AssertionError):  # what is wrong is told by name
                 await until(settled, "", within_s=90)
-            except AssertionError:
-                wrong = [
-                    await seen(store, one, *pair)
-                    for pair in table
-                    if not await as_expected(store, one, *pair)
-                ]
-                raise AssertionError("\n".join(wrong)) from None
+            wrong = [
+                await seen(store, one, *pair) for pair in table if not await as_expected(store, one, *pair)
+            ]
+            found(len(wrong), of=len(table))
+            assert not wrong, "\n".join(wrong)
         stops = {account.key: account.stop for account in await store.accounts()}
         alarms = [dict(line.facts) for line in await store.list_alarms(1_000)]
         for cell, sms in table:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from bridge.sms import State
 from tests.flow.mails import hand_in, mail
 from tests.flow.running import Bridge, Loop, Mail, Smarthost, serve, wait_for, write_config
 from tests.flow.stranger import Form, Made, Said, Stranger
+from tests.threats import found
 
 DELIVERED, FAILED, NETWORK, PENDING = (
     ("SUCCESS", "delivered"),
@@ -63,6 +66,7 @@ def sign(one: Mail) -> str:
     return one.text.lstrip()[:1]
 
 
+@pytest.mark.threat(2, "wrong ends or POSTs", of="cells of answer × made × polls × news")
 def test_news_ends_each_sms_where_it_should_and_tells_its_sender_once(tmp_path: Path) -> None:
     loop = Loop()
     vendor, smarthost = Stranger(loop, "page"), Smarthost(loop)
@@ -84,6 +88,8 @@ def test_news_ends_each_sms_where_it_should_and_tells_its_sender_once(tmp_path: 
         wanted = {cell.name: (cell.ends.value, cell.mails) for cell in CELLS}
         wait_for("their ends and mails", lambda: _ends(bridge, smarthost) == wanted or None, within_s=30)
         assert bridge.stop() == 0
+        ends = _ends(bridge, smarthost)
+        found(sum(ends.get(name) != end for name, end in wanted.items()), of=len(wanted))
         assert _ends(bridge, smarthost) == wanted, "and nothing more is told"
         assert len(vendor.made) == len(CELLS), "each was made once"
     finally:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.flow.running import Bridge, Smarthost, Vendor, command, serve, wait_for, world, write_config
+from tests.threats import found
 
 JO = "jo@clinic.example"
 PHONE = "+61421000001"
@@ -102,15 +103,18 @@ def test_the_desk_and_the_command_line_tell_the_same(bridge: tuple[Bridge, Vendo
     assert 'smsbridge_sms{state="delivered"} 1.0' in metrics
 
 
+@pytest.mark.threat(8, "canaries found", of="log lines")
 def test_logs_show_neither_numbers_nor_texts_nor_secrets(bridge: tuple[Bridge, Vendor, Smarthost]) -> None:
     running, vendor, smarthost = bridge
     hand_in(running.smtp, mail("A very private text", subject="Private subject"))
     wait_for("the report", lambda: smarthost.mails)
     vendor.reply(PHONE, "A private answer")
     wait_for("the reply", lambda: smarthost.about("A private answer"))
-    told = "".join(running.lines)
-    for secret in ("421000001", "private", "Private", "ta8wr7ymd", "demo-auth-token", "test-webhook-secret"):
-        assert secret not in told
+    canaries = ("421000001", "private", "Private", "ta8wr7ymd", "demo-auth-token", "test-webhook-secret")
+    lines = list(running.lines)
+    telling = [line for line in lines if any(canary in line for canary in canaries)]
+    found(len(telling), of=len(lines))
+    assert not telling
 
 
 def test_a_number_outside_the_prefixes_is_refused_at_rcpt(bridge: tuple[Bridge, Vendor, Smarthost]) -> None:

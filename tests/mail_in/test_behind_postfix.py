@@ -5,6 +5,8 @@ import smtplib
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.mail_in.conftest import Starter
 from tests.mail_in.relay import relay_to
 
@@ -31,6 +33,7 @@ def wait_for(log: Path, words: str, times: int = 1) -> str:
     raise AssertionError(text)
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_what_a_postfix_relays_inside_tls_is_taken(
     start: Starter, certificate: tuple[str, str]
 ) -> None:

@@ -39,6 +39,7 @@ def mail(sender: str, text: str) -> EmailMessage:
     return made
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_smtplib_sends_plainly(start: Starter) -> None:
     server = await start()
 
@@ -50,6 +51,7 @@ async def test_smtplib_sends_plainly(start: Starter) -> None:
     assert [sms.text for sms in await server.sms()] == ["Über die Straße\n.\n..\nEnde"]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_smtplib_sends_with_starttls_and_login(start: Starter, trusting: ssl.SSLContext) -> None:
     server = await start("starttls", policy=STRANGERS)
 
@@ -63,6 +65,7 @@ async def test_smtplib_sends_with_starttls_and_login(start: Starter, trusting: s
     assert [line.sender for line in await server.lines()] == [CLINIC]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_smtplib_sends_over_implicit_tls_with_auth_login(
     start: Starter, trusting: ssl.SSLContext
 ) -> None:
@@ -90,6 +93,7 @@ async def test_smtplib_is_told_that_a_login_is_wrong(start: Starter, trusting: s
         await asyncio.to_thread(send)
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_smtplib_sends_utf8_addresses(start: Starter) -> None:
     server = await start()
 
@@ -102,6 +106,7 @@ async def test_smtplib_sends_utf8_addresses(start: Starter) -> None:
     assert [sms.text for sms in await server.sms()] == ["Grüße"]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_swaks_sends_plainly_and_pipelined(start: Starter) -> None:
     server = await start()
     program = programs.needed("swaks")
@@ -112,6 +117,7 @@ async def test_swaks_sends_plainly_and_pipelined(start: Starter) -> None:
     assert [sms.text for sms in await server.sms()] == ["one", "two", "three"]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_curl_sends_plainly_and_logs_in(start: Starter, certificate: tuple[str, str]) -> None:
     server = await start("none", "starttls", "implicit")
     program = programs.needed("curl")
@@ -128,6 +134,7 @@ async def test_curl_sends_plainly_and_logs_in(start: Starter, certificate: tuple
     assert [sms.text for sms in await server.sms()] == ["one", "by smtp", "by smtps"]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_msmtp_sends_plainly_and_logs_in(start: Starter, certificate: tuple[str, str]) -> None:
     server = await start("none", "starttls")
     program = programs.needed("msmtp")
@@ -143,6 +150,7 @@ async def test_msmtp_sends_plainly_and_logs_in(start: Starter, certificate: tupl
     assert [sms.text for sms in await server.sms()] == [".one", "two"]
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_postfixs_load_generator_finds_no_fault(start: Starter, tmp_path: Path) -> None:
     server = await start()
     program = programs.needed("smtp-source")

@@ -9,6 +9,7 @@ from bridge.mail_in import commands, replies
 from bridge.mail_in.commands import MailFrom, NotWellFormed
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 @pytest.mark.parametrize(
     ("argument", "sender", "size"),
     [

@@ -1,7 +1,8 @@
 """The dialogues in `dialogues/`: plain text, each against a server of its own. To add one, add a file.
 
 ``#`` is a comment. ``@ key value`` sets the scene before the first line: ``listener`` none, starttls or
-implicit; ``client`` network (a sender rule holds for it) or stranger. ``C:`` is said with CRLF, ``R:`` is sent
+implicit; ``client`` network (a sender rule holds for it) or stranger;
+``threat`` the row of the table of threats that it is a figure for. ``C:`` is said with CRLF, ``R:`` is sent
 raw with Python's escapes, ``S:`` is an answer line in which ``...`` stands for anything. ``TLS`` begins TLS,
 ``HALF`` closes the client's sending side, ``CLOSED`` expects the server to hang up. ``= number text`` lines
 at the end are the SMS stored, in order (`` / `` is a line end); no such line means that none may be.
@@ -25,7 +26,13 @@ def test_there_are_dialogues() -> None:
     assert len(FILES) >= 20
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def _case(file: Path) -> Any:
+    row = re.search(r"^@ threat (\d+)$", file.read_text(), re.MULTILINE)
+    marks = [pytest.mark.threat(int(row[1]), "went otherwise", of="dialogues")] if row else []
+    return pytest.param(file, id=file.stem, marks=marks)
+
+
+@pytest.mark.parametrize("file", [_case(file) for file in FILES])
 async def test_a_dialogue_goes_as_written(file: Path, start: Starter, trusting: ssl.SSLContext) -> None:
     await _go(file, start, trusting)
 

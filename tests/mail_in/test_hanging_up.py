@@ -10,6 +10,7 @@ import pytest
 from bridge.mail_in.connection import Connection
 from tests.mail_in.client import Client
 from tests.mail_in.conftest import Running, Starter, until
+from tests.threats import found
 
 WITH_ID = b"From: ups@plant.example\r\nMessage-ID: <77@plant.example>\r\n\r\nPower is out\r\n"
 WITHOUT_ID = b"From: ups@plant.example\r\n\r\nPower is out\r\n"
@@ -42,6 +43,9 @@ async def quiet(server: Running) -> None:
     await until(lambda: not house.conversations)
 
 
+@pytest.mark.threat(
+    3, "SMS per mail and number", of="cut points × numbers", unit="SMS", at_least=1, at_most=1
+)
 @pytest.mark.parametrize("mail", [WITH_ID, WITHOUT_ID], ids=["with Message-ID", "without"])
 @pytest.mark.parametrize("how", ["close", "reset"])
 async def test_hung_up_at_any_point_and_sent_again_there_is_one_sms_per_number(
@@ -64,11 +68,17 @@ async def test_hung_up_at_any_point_and_sent_again_there_is_one_sms_per_number(
         await asyncio.to_thread(cut_off)
         await quiet(server)
         assert (await asyncio.to_thread(send_whole, server.port, mail)).startswith("250 2.0.0 ")
-        assert sorted(sms.number for sms in await server.sms()) == ["+61421000001", "+61421000002"], cut
+        made = [sms.number for sms in await server.sms()]
+        for number in ("+61421000001", "+61421000002"):
+            found(made.count(number))
+        assert sorted(made) == ["+61421000001", "+61421000002"], cut
         await server.mail_in.stop()
         await server.store.close()
 
 
+@pytest.mark.threat(
+    3, "SMS per mail and number", of="cut points × numbers", unit="SMS", at_least=1, at_most=1
+)
 async def test_a_client_that_leaves_during_the_commit_neither_undoes_nor_doubles_it(
     start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +111,7 @@ async def test_a_client_that_leaves_during_the_commit_neither_undoes_nor_doubles
     assert (await asyncio.to_thread(send_whole, server.port, WITHOUT_ID)).endswith(
         "already taken, not sent again"
     )
+    found(len(await server.sms()) / len(NUMBERS), of=len(NUMBERS))
     assert len(await server.sms()) == 2
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def unstuffed(octets: bytes, cuts: list[int]) -> tuple[bytes, bytes | None]:
     return content, None
 
 
+@pytest.mark.threat(5, "smuggled", of="sequences")
 @given(_SOUP, _SOUP, _CUTS)
 def test_only_a_dot_between_two_crlf_ends_a_mail(mail: bytes, behind: bytes, cuts: list[int]) -> None:
     stream = mail + b"\r\n.\r\n" + behind

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from bridge.mail_in import logins
 from bridge.mail_in.logins import Delays, Logins, Outcome
 from tests.mail_in.conftest import HASHER, PASSWORD
+from tests.threats import found
 
 
 class Clock:
@@ -58,6 +59,14 @@ async def test_a_good_login_is_remembered_for_a_while_and_only_that_one(made: Lo
         await made.check("clinic", PASSWORD.encode(), "b")
 
 
+@pytest.mark.threat(
+    7,
+    "time for a known user beside an unknown one",
+    of="measurements",
+    unit="times",
+    at_least=0.4,
+    at_most=2.5,
+)
 async def test_an_unknown_user_takes_the_time_of_a_known_one(clock: Clock) -> None:
     hasher = PasswordHasher(time_cost=3, memory_cost=16_384, parallelism=1)
     made = Logins({"clinic": hasher.hash(PASSWORD)}, clock)
@@ -71,6 +80,7 @@ async def test_an_unknown_user_takes_the_time_of_a_known_one(clock: Clock) -> No
     known = min([await took("clinic", f"a{i}") for i in range(7)])
     unknown = min([await took("nobody", f"b{i}") for i in range(7)])
     made.close()
+    found(known / unknown)
     assert 0.4 < known / unknown < 2.5
 
 

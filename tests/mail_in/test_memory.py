@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.mail_in.client import Client
+from tests.threats import found
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -63,6 +64,8 @@ def normal_mail(port: int) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.threat(6, "a normal mail meanwhile", of="floods", unit="s", at_most=10)
+@pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
 @pytest.mark.parametrize(
     "body",
     [
@@ -92,11 +95,14 @@ async def test_one_hostile_mail_costs_little_and_others_are_served(
     hostile = asyncio.create_task(asyncio.to_thread(send_mail, process.port, body))
     took = await asyncio.to_thread(normal_mail, process.port)
     await hostile
+    found((process.peak() - before) / MIB, what="peak RSS growth")
+    found(took, what="a normal mail meanwhile")
     assert process.peak() - before < 100 * MIB
     assert took < 10
     await asyncio.to_thread(normal_mail, process.port)
 
 
+@pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
 async def test_many_big_mails_at_once_stay_within_the_bound(process: Process) -> None:
     await asyncio.to_thread(normal_mail, process.port)
     before = process.peak()
@@ -104,10 +110,12 @@ async def test_many_big_mails_at_once_stay_within_the_bound(process: Process) ->
     answers = await asyncio.gather(
         *(asyncio.to_thread(send_mail, process.port, body) for _ in range(20)), return_exceptions=True
     )
+    found((process.peak() - before) / MIB)
     assert process.peak() - before < 100 * MIB
     assert all(str(answer).startswith(("250 ", "452 4.3.1 ")) for answer in answers), answers
 
 
+@pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
 async def test_a_thousand_idle_connections_cost_little_and_network_senders_get_in(process: Process) -> None:
     await asyncio.to_thread(normal_mail, process.port)
     before = process.peak()
@@ -115,6 +123,7 @@ async def test_a_thousand_idle_connections_cost_little_and_network_senders_get_i
     for _ in range(1_000):
         _, writer = await asyncio.open_connection("127.0.0.1", process.port)
         idle.append(writer)
+    found((process.peak() - before) / MIB)
     assert process.peak() - before < 100 * MIB
     for writer in idle:
         writer.close()

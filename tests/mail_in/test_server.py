@@ -50,6 +50,7 @@ async def test_the_answer_tells_what_was_taken_and_what_was_not(start: Starter) 
     assert [sms.number for sms in await server.sms()] == ["+61421000001"]
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_a_thousand_recipients_are_not_held(start: Starter) -> None:
     server = await start()
 
@@ -75,6 +76,7 @@ async def test_more_numbers_than_the_rule_allows_are_refused_for_good(start: Sta
     assert (await asyncio.to_thread(talk))[2] == "550 5.5.3 at most 2 numbers per mail"
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_connections_are_capped_with_some_kept_for_network_senders(start: Starter) -> None:
     strangers = await start(policy=STRANGERS, max_connections=4, reserved=2, max_per_address=100)
     network = await start(max_connections=4, reserved=2, max_per_address=100)
@@ -99,6 +101,7 @@ def _empty(server: Running) -> bool:
     return server.mail_in.open_connections == 0
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_connections_of_one_address_are_capped(start: Starter) -> None:
     server = await start(max_per_address=2)
 
@@ -110,6 +113,7 @@ async def test_connections_of_one_address_are_capped(start: Starter) -> None:
     assert await asyncio.to_thread(talk) == "421 4.3.2 too many connections from your address"
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_clients_that_never_finish_a_tls_handshake_count_and_are_cut(start: Starter) -> None:
     server = await start("implicit", max_connections=3, reserved=0, timeouts=Timeouts(handshake_ms=300))
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
@@ -158,6 +162,7 @@ async def test_who_goes_on_speaking_is_not_cut(start: Starter) -> None:
     assert await asyncio.to_thread(talk) > 0.9
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_octets_that_drip_do_not_hold_a_mail_open(start: Starter) -> None:
     server = await start(timeouts=Timeouts(data_ms=500))
 
@@ -174,6 +179,7 @@ async def test_octets_that_drip_do_not_hold_a_mail_open(start: Starter) -> None:
     assert await asyncio.to_thread(talk) == "421 4.4.2 time is up; closing"
 
 
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
 async def test_noop_for_ever_is_not_for_ever(start: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversation_module, "MAX_IDLE_COMMANDS", 50)
     server = await start()
@@ -188,6 +194,7 @@ async def test_noop_for_ever_is_not_for_ever(start: Starter, monkeypatch: pytest
     assert lines[51:] == ["421 4.7.0 too many commands without a mail; closing", ""]
 
 
+@pytest.mark.threat(4, "answers other than 451", of="mails while nothing could be written")
 async def test_a_locked_database_is_a_451_and_the_mail_is_taken_when_it_is_back(
     start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +209,7 @@ async def test_a_locked_database_is_a_451_and_the_mail_is_taken_when_it_is_back(
     assert len(await server.sms()) == 1
 
 
+@pytest.mark.threat(4, "answers other than 451", of="mails while nothing could be written")
 async def test_a_closed_store_is_a_451_everywhere(start: Starter) -> None:
     server = await start()
     await server.store.close()
@@ -214,6 +222,7 @@ async def test_a_closed_store_is_a_451_everywhere(start: Starter) -> None:
     assert (await asyncio.to_thread(keyed))[0].startswith("451 4.3.0 ")
 
 
+@pytest.mark.threat(24, "answers that tell of others", of="answers")
 async def test_a_fault_of_ours_is_a_constant_451_that_tells_nothing(
     start: Starter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,6 +237,7 @@ async def test_a_fault_of_ours_is_a_constant_451_that_tells_nothing(
     assert (await send(server.port)).startswith("250 2.0.0 ")
 
 
+@pytest.mark.threat(4, "answers other than 451", of="mails while nothing could be written")
 async def test_a_full_disk_within_a_mail_is_a_451_at_its_end(
     start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +276,7 @@ async def test_a_mail_out_of_bounds_is_refused_at_its_end_and_the_next_is_taken(
     assert second.startswith("250 2.0.0 ")
 
 
+@pytest.mark.threat(23, "not served", of="ways of honest clients")
 async def test_a_line_of_60_kb_of_html_is_taken(start: Starter) -> None:
     server = await start()
     html = b"<p>Alarm zone 3</p>" + b"<!-- " + b"x" * 60_000 + b" -->"

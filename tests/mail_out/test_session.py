@@ -134,6 +134,7 @@ async def test_a_server_that_waits_for_a_mail_nobody_is_to_get_is_hung_up_on() -
     assert one.mails == [RAW]
 
 
+@pytest.mark.threat(5, "mails of ours ended by their own lines", of="texts")
 @pytest.mark.parametrize(
     ("raw", "sent"),
     [

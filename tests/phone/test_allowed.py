@@ -9,6 +9,7 @@ from phonenumbers import PhoneNumberType
 from bridge import phone
 from bridge.phone import Number
 from tests.phone.test_parse import EXAMPLES
+from tests.threats import found
 
 _MOBILE = frozenset({"mobile"})
 _ANY = frozenset({"any"})
@@ -119,6 +120,8 @@ def test_a_satellite_phone_that_libphonenumber_calls_a_mobile_is_refused() -> No
     assert phone.allowed(number, ["+8"], (), _MOBILE) is not None
 
 
+@pytest.mark.threat(13, "allowed mobiles refused", of="example numbers of the world")
+@pytest.mark.threat(13, "leaked", of="example numbers of the world")
 def test_no_example_number_of_the_world_leaks_and_every_allowed_mobile_passes() -> None:
     leaked, refused = [], []
     for region, kind, e164 in EXAMPLES:
@@ -127,6 +130,8 @@ def test_no_example_number_of_the_world_leaks_and_every_allowed_mobile_passes() 
         in_range = e164.startswith(("+614", "+642")) and number.kind == "mobile"
         leaked += [(region, kind, e164)] if passes and not in_range else []
         refused += [(region, kind, e164)] if in_range and not passes else []
+    found(len(leaked), of=len(EXAMPLES), what="leaked")
+    found(len(refused), of=len(EXAMPLES), what="allowed mobiles refused")
     assert (leaked, refused) == ([], [])
 
 

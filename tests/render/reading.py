@@ -5,6 +5,7 @@ from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from typing import Any
 
+import dkim
 from lxml import html as lxml_html
 
 
@@ -23,6 +24,12 @@ def names(raw: bytes) -> list[str]:
 def python_names(raw: bytes) -> list[str]:
     """The same as Python's parser sees them: it takes more for a line end than CRLF."""
     return list(BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n").keys())
+
+
+def signers_names(raw: bytes) -> list[str]:
+    """The same as dkimpy sees them, which knows no line end but those that it is to sign."""
+    headers, _ = dkim.rfc822_parse(raw)
+    return [name.decode() for name, _ in headers]
 
 
 def part(raw: bytes, content_type: str) -> str:

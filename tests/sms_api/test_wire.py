@@ -26,6 +26,7 @@ from tests.sms_api.given import (
     read_request,
     server,
 )
+from tests.threats import found
 
 GOOD = b'{"Result": "Success", "MessageID": "X"}'
 
@@ -221,6 +222,7 @@ async def test_a_cancelled_caller_does_not_cut_the_send_and_close_waits_for_it()
         await asyncio.wait_for(closing, 20)
 
 
+@pytest.mark.threat(21, "connections to elsewhere", of="requests")
 async def test_redirects_are_not_followed_and_proxies_of_the_environment_are_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -245,6 +247,7 @@ async def test_redirects_are_not_followed_and_proxies_of_the_environment_are_not
         async with server(behave) as url, api_to(url) as api:
             assert (await api.send(SMS)).input.kind is Kind.REFUSED_ACCOUNT
             assert (await api.status(SMS)).input.kind is Kind.NO_ANSWER
+    found(elsewhere, of=2)
     assert elsewhere == 0
 
 
@@ -265,6 +268,7 @@ def everything_logged() -> Iterator[list[str]]:
     root.setLevel(before)
 
 
+@pytest.mark.threat(8, "canaries found", of="log lines")
 async def test_no_secret_reaches_any_log_at_debug(everything_logged: list[str]) -> None:
     async def behave(reader: Reader, writer: Writer) -> None:
         await read_request(reader)
@@ -276,9 +280,9 @@ async def test_no_secret_reaches_any_log_at_debug(everything_logged: list[str]) 
         await api.status(SMS)
         await api.replies(SMS)
         await api.received("default", 10)
-    text = "\n".join(everything_logged)
-    assert "t0k3n" not in text
-    assert "AuTh" not in text
+    telling = [line for line in everything_logged if "t0k3n" in line or "AuTh" in line]
+    found(len(telling), of=len(everything_logged))
+    assert not telling
 
 
 def test_credentials_do_not_show_their_secrets() -> None:

@@ -12,6 +12,7 @@ from bridge.sms import State
 from bridge.store import Node, Store
 from tests.given_store import in_state, opened, queued, until
 from tests.submit.given import Running, Vendor, submitting, vendor_that
+from tests.threats import found
 
 GONE = Node("gone", "host-a", 11, ("send",), 1)
 
@@ -31,12 +32,14 @@ async def posted(vendor: Vendor, count: int) -> None:
     await until(look, f"only {len(vendor.posts)} of {count} were posted")
 
 
+@pytest.mark.threat(22, "sent twice", of="SMS")
 @pytest.mark.parametrize(("rate", "count"), [(20, 50), (500, 900)])
 async def test_the_rate_holds_over_all_of_them(store: Store, tmp_path: Path, rate: int, count: int) -> None:
     for begin in range(0, count, 50):
         await queued(store, [f"+614210{n:05d}" for n in range(begin, begin + 50)])
     async with vendor_that() as vendor, nodes(tmp_path, vendor.url, 3, rate_per_second=rate):
         await posted(vendor, count)
+    found(len(vendor.posts) - len(set(vendor.numbers)), of=count)
     assert len(set(vendor.numbers)) == len(vendor.posts) == count
     times = sorted(at for at, _ in vendor.posts)
     assert times[-1] - times[0] >= (count - 1) / rate * 0.95

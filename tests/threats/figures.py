@@ -69,7 +69,9 @@ class Measure:
         least, most = self.bounds
         if least == most or not self.unit:
             return f"= {_number(most)}"
-        return f"≤ {_number(most)}" if math.isinf(least) else f"≥ {_number(least)}"
+        if math.isinf(least) or math.isinf(most):
+            return f"≤ {_number(most)}" if math.isinf(least) else f"≥ {_number(least)}"
+        return f"{_number(least)} to {_number(most)}"
 
 
 @dataclass(slots=True)

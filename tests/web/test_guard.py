@@ -36,6 +36,7 @@ def assert_strict(answer: httpx.Response) -> None:
     assert len(answer.headers.get_list("cache-control")) == 1
 
 
+@pytest.mark.threat(20, "without the strict headers", of="pages")
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_answer_has_the_strict_headers(desk: Desk, path: str) -> None:
     sms = await desk.sent()
@@ -50,6 +51,7 @@ async def test_every_answer_has_the_strict_headers(desk: Desk, path: str) -> Non
     assert "allow-scripts" not in answer.headers["content-security-policy"]
 
 
+@pytest.mark.threat(20, "wrongly answered", of="requests")
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_the_desk_only_reads(desk: Desk, method: str) -> None:
     sms = await desk.sent()
@@ -66,6 +68,7 @@ async def test_names_of_this_machine_are_answered(desk: Desk, host: str) -> None
     assert (await desk.get("/", Host=host)).status_code == 200
 
 
+@pytest.mark.threat(20, "wrongly answered", of="requests")
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.1:8080", "",
