@@ -8,8 +8,8 @@ takes one request at a time; so that is done here.
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -105,7 +105,7 @@ class _Connection(HttpToolsProtocol):
 
 @contextlib.asynccontextmanager
 async def http_server(
-    app: ASGIApp, address: str, port: int, certificate: Path | None = None, key: Path | None = None
+    app: ASGIApp, address: str, port: int, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """Serve ``app`` while the context lasts; yields the port it really got. Raises `ConfigError`."""
     listener = _bind(address, port)
@@ -120,14 +120,9 @@ async def http_server(
         ws="none",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=STOP_S,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
     )
-    try:
-        config.load()
-    except (OSError, ValueError) as fault:
-        listener.close()
-        raise ConfigError(f"cannot use certificate {certificate} with key {key}: {fault}") from fault
+    config.load()
+    config.ssl = tls
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}:{port}")
     try:

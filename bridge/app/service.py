@@ -6,6 +6,8 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from bridge import event_in
@@ -15,7 +17,9 @@ from bridge.app.heartbeat import Heartbeat, Pulse, alive, this_node
 from bridge.app.http import http_server
 from bridge.app.notify import notify
 from bridge.app.parts import ALL, Part
+from bridge.app.renewal import Renewable, Renewal
 from bridge.app.supervise import Loop, supervise
+from bridge.app.tls import ServedCertificate
 from bridge.config import Config
 from bridge.errors import StoreError
 from bridge.mail_in import MailIn
@@ -66,6 +70,8 @@ class _Service:
     file: str
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     loops: dict[str, Loop] = field(default_factory=dict)
+    renewables: list[Renewable] = field(default_factory=list)
+    certificates: dict[Path, None] = field(default_factory=dict)
     mail_in: MailIn | None = None
 
 
@@ -94,6 +100,9 @@ async def run_service(
         here = await stack.enter_async_context(alive(store, this_node(parts, gone_after_ms), pulse))
         service = _Service(config, store, here, _Health(store), stack, file)
         ports = await _start(service, parts)
+        renewal = Renewal(store, service.renewables, tuple(service.certificates))
+        service.loops["renewal"] = renewal.run
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renewal.ask)
         tasks = [
             asyncio.create_task(supervise(name, loop, service.stop), name=name)
             for name, loop in service.loops.items()
@@ -169,9 +178,10 @@ async def _start(service: _Service, parts: Sequence[Part]) -> Ports:
 
 async def _start_hook(service: _Service) -> int:
     http = service.config.http
+    tls = _renewed(service, "the certificate of http", wiring.served(http))
     app = event_in.app(service.store, wiring.hook_settings_of(service.config), service.health)
     return await service.stack.enter_async_context(
-        http_server(app, http.listen.address, http.listen.port, http.certificate, http.key)
+        http_server(app, http.listen.address, http.listen.port, tls.context if tls else None)
     )
 
 
@@ -181,8 +191,25 @@ async def _start_desk(service: _Service) -> int:
     return await service.stack.enter_async_context(http_server(app, listen.address, listen.port))
 
 
+def _renewed(service: _Service, name: str, tls: ServedCertificate | None) -> ServedCertificate | None:
+    """``tls``, from now on read again when its files change."""
+    if tls is not None:
+        service.renewables.append(Renewable(name, tls.files, tls.load, tls.use))
+        service.certificates[tls.files[0]] = None
+    return tls
+
+
 async def _start_mail_in(service: _Service) -> tuple[int, ...]:
-    service.mail_in = wiring.mail_in_of(service.config, service.store)
-    ports = await service.mail_in.start()
+    users = service.config.smtp.users
+    changes = users and Renewable(
+        "the SMTP users",
+        (users,),
+        partial(wiring.users_again, users),
+        lambda found: server.renew_users(found),
+    )
+    tls = _renewed(service, "the certificate of smtp", wiring.served(service.config.smtp))
+    service.mail_in = server = wiring.mail_in_of(service.config, service.store, tls)
+    ports = await server.start()
+    service.renewables += [changes] if changes else []
     service.stack.push_async_callback(service.mail_in.stop)
     return tuple(ports)

@@ -1,14 +1,16 @@
 """From the configuration to the components: each gets plain values, none sees the whole configuration."""
 
+import contextlib
 import datetime
 import socket
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from bridge import __version__, event_in, mail_in
 from bridge.app.heartbeat import Heartbeat
-from bridge.config import Config, load_users
+from bridge.app.tls import ServedCertificate
+from bridge.config import Config, Http, Smtp, load_users, validity
 from bridge.errors import ConfigError
 from bridge.mail_out import MailOut, Signer, Smarthost
 from bridge.poller import Poller
@@ -105,8 +107,28 @@ def reporter_of(config: Config, store: Store, here: Heartbeat) -> tuple[Reporter
     return Reporter(store, renderer_of(config), mail_out, signer, is_ours=ours), mail_out
 
 
-def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:
-    """Return the SMTP server. Raises `ConfigError` for a certificate that cannot be used."""
+def served(of: Smtp | Http) -> ServedCertificate | None:
+    """Return the certificate of SMTP or HTTP, if it has one. Raises `ConfigError` when it cannot be used."""
+    return ServedCertificate(of.certificate, of.key) if of.certificate and of.key else None
+
+
+def certificate_files(config: Config) -> tuple[Path, ...]:
+    """Return the certificates of ours, each once."""
+    found = (config.smtp.certificate, config.http.certificate)
+    return tuple(dict.fromkeys(path for path in found if path))
+
+
+def certificate_ends(config: Config) -> Mapping[str, float]:
+    """Return when each certificate of ours expires, in seconds UTC; without those that cannot be read."""
+    ends = {}
+    for path in certificate_files(config):
+        with contextlib.suppress(ValueError):
+            ends[str(path)] = validity(path).ends.timestamp()
+    return ends
+
+
+def mail_in_of(config: Config, store: Store, tls: ServedCertificate | None) -> mail_in.MailIn:
+    """Return the SMTP server, with the certificate that its listeners show."""
     smtp = config.smtp
     return mail_in.MailIn(
         store,
@@ -115,7 +137,7 @@ def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:
             listeners=tuple(mail_in.Listener(one.address, one.port, one.tls) for one in smtp.listen),
             hostname=socket.gethostname(),
             instance=instance_of(config),
-            tls=_server_tls(config),
+            tls=tls.context if tls else None,
             users=load_users(smtp.users) if smtp.users and smtp.users.exists() else {},
             max_size=smtp.max_size,
             max_connections=smtp.max_connections,
@@ -125,14 +147,11 @@ def mail_in_of(config: Config, store: Store) -> mail_in.MailIn:
     )
 
 
-def _server_tls(config: Config) -> ssl.SSLContext | None:
-    certificate, key = config.smtp.certificate, config.smtp.key
-    if certificate is None or key is None:
-        return None
-    try:
-        return mail_in.server_context(str(certificate), str(key))
-    except OSError as fault:
-        raise ConfigError(f"smtp.certificate: {certificate} and {key} cannot be used: {fault}") from fault
+def users_again(path: Path) -> Mapping[str, str]:
+    """Return the SMTP users in a file that was there before. Raises `ConfigError`."""
+    if not path.exists():
+        raise ConfigError(f"{path} is gone: `smsbridge user remove` takes users away")
+    return load_users(path)
 
 
 def hook_settings_of(config: Config) -> event_in.HookSettings:
@@ -148,4 +167,9 @@ def hook_settings_of(config: Config) -> event_in.HookSettings:
 
 def desk_settings_of(config: Config, file: str) -> DeskSettings:
     """Return how the desk shows things."""
-    return DeskSettings(timezone=config.timezone, version=__version__, config=file)
+    return DeskSettings(
+        timezone=config.timezone,
+        version=__version__,
+        config=file,
+        certificate_ends=partial(certificate_ends, config),
+    )

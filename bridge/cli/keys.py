@@ -14,7 +14,7 @@ from bridge.errors import BridgeError
 
 _SHORTEST: Final = 10
 _LONGEST: Final = 1_024  # octets: what the SMTP server takes at AUTH
-_LATER: Final = "a running service learns it at its next start"
+_LATER: Final = "a running service knows it within seconds"
 
 
 def user_add(options: Namespace) -> int:

@@ -44,6 +44,7 @@ class Conversation(Connection):
         self._mistakes = 0
         self._idle_commands = 0
         self._login_tries = 0
+        self._fitted: str | None = None  # the hash that the login fitted
         self._unacknowledged: str | None = None
 
     def ends_at(self) -> float:
@@ -147,7 +148,7 @@ class Conversation(Connection):
     def _auth_refused(self) -> Reply | None:
         if not self._greeted:
             return replies.HELO_FIRST
-        if not self.house.settings.users:
+        if not self.house.logins.any:
             return replies.AUTH_NOT_OFFERED
         if not self.tls_on:
             offered = self.listener.tls == "starttls"
@@ -183,9 +184,11 @@ class Conversation(Connection):
         outcome = await self.house.logins.check(user, password, self.place)
         if outcome is Outcome.GOOD:
             self.client = Client(self.client.address, user)
+            self._fitted = self.house.logins.hash_of(user)
             self.say(replies.AUTH_GOOD)
             return
-        known = user if user in self.house.settings.users else "(unknown)"  # it may be a password, misplaced
+        is_known = self.house.logins.hash_of(user) is not None
+        known = user if is_known else "(unknown)"  # it may be a password, misplaced
         extra = {"client": self.client.address, "user": known, "outcome": outcome.value}
         _LOG.warning("login failed", extra=extra)
         self._login_tries += 1
@@ -204,6 +207,9 @@ class Conversation(Connection):
         if self._mail is not None:
             self.say(replies.NESTED_MAIL)
             return
+        if self.client.user is not None and self.house.logins.hash_of(self.client.user) != self._fitted:
+            self.say(replies.AUTH_OVER)
+            raise Over
         try:
             said = commands.mail_from(argument.decode("utf-8"))
         except (commands.NotWellFormed, UnicodeDecodeError) as error:

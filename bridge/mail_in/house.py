@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge import decide
@@ -114,6 +114,11 @@ class House:
             found = self._candidates[client] = decide.candidates(self._policy, client)
         return found
 
+    def renew_users(self, users: Mapping[str, str]) -> None:
+        """Let these be the SMTP users from now on."""
+        self.logins.renew(users)
+        self._extensions.clear()
+
     def extensions(self, tls: Tls, inside_tls: bool) -> Reply:
         """The answer to EHLO on such a listener."""
         key = (tls, inside_tls)
@@ -131,6 +136,6 @@ class House:
         ]
         if tls == "starttls" and not inside_tls:
             names.append("STARTTLS")
-        if inside_tls and self.settings.users:
+        if inside_tls and self.logins.any:
             names.append("AUTH PLAIN LOGIN")
         return [*names, "ENHANCEDSTATUSCODES"]

@@ -92,7 +92,7 @@ class Logins:
     """Verifies logins against argon2 hashes. ``clock`` is in seconds, for the times to remember and forget."""
 
     def __init__(self, users: Mapping[str, str], clock: Callable[[], float]) -> None:
-        self._users = {name.lower(): hashed for name, hashed in users.items()}
+        self._users: Mapping[str, str] = {}
         self._clock = clock
         self._delays = Delays(clock)
         self._hasher = PasswordHasher()
@@ -100,7 +100,22 @@ class Logins:
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[bytes, float] = OrderedDict()
         self._places: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._nobody = ""
+        self.renew(users)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anybody who could log in."""
+        return bool(self._users)
+
+    def renew(self, users: Mapping[str, str]) -> None:
+        """Let these be the users from now on, whoever was it before."""
+        self._users = {name.lower(): hashed for name, hashed in users.items()}
         self._nobody = self._hash_of_nobody()
+
+    def hash_of(self, user: str) -> str | None:
+        """The hash that the password of ``user`` must fit, None for one who cannot log in."""
+        return self._users.get(user)
 
     def close(self) -> None:
         """Let the threads go."""

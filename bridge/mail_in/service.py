@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import os
+from collections.abc import Mapping
 from typing import Final
 
 from bridge.errors import ConfigError
@@ -59,6 +60,12 @@ class MailIn:
             raise ConfigError(
                 f"cannot listen on {listener.address}:{listener.port} (SMTP): {reason}"
             ) from fault
+
+    def renew_users(self, users: Mapping[str, str]) -> None:
+        """Let these be the SMTP users from now on (as `Settings.users`). Who logged in as one that is gone, or has
+        another password now, may finish the mail that was begun."""
+        if self._house is not None:
+            self._house.renew_users(users)
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new connection or mail; wait, at most ``timeout_s``, for the mails that are on their way in."""

@@ -10,6 +10,8 @@ from bridge.rules import Network
 Tls = Literal["none", "starttls", "implicit"]
 
 MIB = 1024 * 1024
+# Of TLS 1.2: forward secrecy always, CBC for old machines with SHA-2 only (RFC 9325, 4.2). Those of 1.3 are its own.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:!aNULL:!SHA1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +65,9 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
     """A TLS context for a server with these PEM files. Raises `OSError` (`ssl.SSLError`) if they do not fit."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
+    context.set_ciphers(_CIPHERS)
+    try:
+        context.load_cert_chain(certificate, key, password="")  # else one would be asked for at the terminal
+    except ValueError as fault:
+        raise OSError("the key has a password") from fault
     return context

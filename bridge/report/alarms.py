@@ -66,6 +66,22 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
         "The bridge used its own template instead, so the mail went out, but not in the brand's look.",
         "Mend the file below and restart the service.",
     ),
+    "renewal": Alarm(
+        "A changed file cannot be used",
+        "A certificate with its key, or the file of SMTP users, was changed and cannot be read as it is now.",
+        "The service goes on with what it read before. Mend the file; it is looked at every few seconds, and at once "
+        "on SIGHUP.",
+    ),
+    "certificate": Alarm(
+        "A TLS certificate expires soon",
+        "From then on mail servers, clients and the SMS service will refuse to talk to the bridge inside TLS.",
+        "Renew it and put it in the place of the old one; the service takes it by itself.",
+    ),
+    "certificate-expired": Alarm(
+        "A TLS certificate has expired",
+        "Mail servers, clients and the SMS service may refuse to talk to the bridge inside TLS.",
+        "Renew it and put it in the place of the old one; the service takes it by itself.",
+    ),
     "polls-refused": Alarm(
         "The SMS service refuses our status polls",
         "The bridge can send, but cannot ask what became of an SMS: the service refuses the account's AuthToken.",
@@ -100,6 +116,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "message_id": "Message ID",
     "result": "Result",
     "kept": "Events kept",
+    "what": "What",
+    "expires": "Expires on",
 }
 _NAMES: Final = frozenset({"alarm", "key", "stop"})
 

@@ -4,6 +4,7 @@ Without accounts the desk lives on loopback only; the Host header is checked too
 cannot read it through a name that resolves to 127.0.0.1 (DNS rebinding).
 """
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -54,11 +55,13 @@ _HEADERS: Final = {
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
     """``timezone`` is where the operator lives; ``config`` the file that commands shown on a page must name,
-    empty when they find it by themselves."""
+    empty when they find it by themselves. ``certificate_ends`` tells when the certificates expire (seconds UTC) by
+    file."""
 
     timezone: ZoneInfo
     version: str
     config: str = ""
+    certificate_ends: Callable[[], Mapping[str, float]] = dict
 
 
 def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable[str]]) -> Starlette:
@@ -94,6 +97,7 @@ def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable
 class _Desk:
     def __init__(self, store: Store, settings: DeskSettings) -> None:
         self._store = store
+        self._certificate_ends = settings.certificate_ends
         self._pages = Pages(settings.timezone, settings.version, settings.config)
 
     async def messages(self, request: Request) -> Response:
@@ -179,7 +183,11 @@ class _Desk:
     async def metrics(self, request: Request) -> Response:
         store = self._store
         text = metrics.exposition(
-            await store.counts(), await store.accounts(), await store.nodes(), await store.leases()
+            await store.counts(),
+            await store.accounts(),
+            await store.nodes(),
+            await store.leases(),
+            await asyncio.to_thread(self._certificate_ends),
         )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -1,6 +1,6 @@
 """Prometheus metrics, read from the store at each scrape: true after a restart, and the same on every node."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.process_collector import ProcessCollector
@@ -10,7 +10,11 @@ from bridge.store import Counts, LeaseLine, NodeLine
 
 
 def exposition(
-    counts: Counts, accounts: Iterable[Account], nodes: Sequence[NodeLine], leases: Iterable[LeaseLine]
+    counts: Counts,
+    accounts: Iterable[Account],
+    nodes: Sequence[NodeLine],
+    leases: Iterable[LeaseLine],
+    certificate_ends: Mapping[str, float],
 ) -> bytes:
     """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry()
@@ -39,6 +43,14 @@ def exposition(
     for account in accounts:
         stopped.labels(account.key).set(1 if account.stop else 0)
     _of_nodes(registry, nodes, leases)
+    ends = Gauge(
+        "smsbridge_certificate_expiry_timestamp_seconds",
+        "when a certificate of ours expires, by file",
+        ["file"],
+        registry=registry,
+    )
+    for file, at in certificate_ends.items():
+        ends.labels(file).set(at)
     return generate_latest(registry)
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from bridge.app.http import http_server
 from bridge.app.notify import notify
 from bridge.app.supervise import supervise
+from bridge.app.tls import ServedCertificate
 from bridge.errors import ConfigError
 
 
@@ -99,9 +100,8 @@ async def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
                 pass
 
 
-async def test_a_certificate_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_certificate_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "tls.crt").write_text("no certificate")
     (tmp_path / "tls.key").write_text("no key")
     with pytest.raises(ConfigError, match=r"tls\.crt"):
-        async with http_server(APP, "127.0.0.1", 0, tmp_path / "tls.crt", tmp_path / "tls.key"):
-            pass
+        ServedCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")

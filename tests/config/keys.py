@@ -22,11 +22,12 @@ def pem(key: PrivateKey, password: bytes = b"") -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
-def certificate(key: ec.EllipticCurvePrivateKey) -> bytes:
+def certificate(key: ec.EllipticCurvePrivateKey, days: float = 2.0) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sms.local")])
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    built = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=2))
+    begins = now - datetime.timedelta(days=2)
+    built = builder.not_valid_before(begins).not_valid_after(now + datetime.timedelta(days=days))
     return built.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 

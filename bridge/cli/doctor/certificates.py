@@ -4,10 +4,8 @@ import datetime
 from collections.abc import Iterator
 from typing import Final
 
-from cryptography import x509
-
 from bridge.cli.doctor.finding import Finding, fault, ok, warning
-from bridge.config import Config
+from bridge.config import Config, validity
 
 _SOON: Final = datetime.timedelta(days=14)
 
@@ -18,11 +16,11 @@ def certificates(config: Config) -> Iterator[Finding]:
     for certificate in sorted(files):
         what = f"certificate {certificate}"
         try:
-            read = x509.load_pem_x509_certificate(certificate.read_bytes())
-        except (OSError, ValueError):
+            found = validity(certificate)
+        except ValueError:
             yield fault(what, "cannot be read")
         else:
-            yield _dates(what, read.not_valid_before_utc, read.not_valid_after_utc)
+            yield _dates(what, found.begins, found.ends)
 
 
 def _dates(what: str, begins: datetime.datetime, ends: datetime.datetime) -> Finding:
