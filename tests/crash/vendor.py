@@ -21,6 +21,9 @@ from tests.flow.running import Loop
 
 End = Literal["answer", "reset", "500", "503"]
 RETRY_S: Final = 0.25
+AT_ONCE: Final = (
+    20  # pieces of news on their way: with hundreds at once httpx is busy with its own queue alone
+)
 SENDER, TOKEN, AUTH = "application@example.com", "ta8wr7ymd", "demo-auth-token"
 _NO_SUCH: Final = b'{"Result":"RecordNotFound"}'
 
@@ -52,12 +55,15 @@ class Vendor:
         self._known: dict[str, bool] = defaultdict(bool)
         self._telling: set[asyncio.Task[None]] = set()
         self._turn = itertools.count()
+        self._lines = asyncio.Semaphore(AT_ONCE)
         self._client: httpx.AsyncClient | None = None
         self._server: asyncio.Server = loop.do(self._start())
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _start(self) -> asyncio.Server:
-        self._client = httpx.AsyncClient(trust_env=False, timeout=10, limits=httpx.Limits(max_connections=20))
+        self._client = httpx.AsyncClient(
+            trust_env=False, timeout=10, limits=httpx.Limits(max_connections=AT_ONCE)
+        )
         return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512)
 
     @property
@@ -169,17 +175,22 @@ class Vendor:
         body = _event(message_id, number, news, text)
         while True:
             await asyncio.sleep(RETRY_S)
-            if not self.addresses:
-                continue
-            address = self.addresses[next(self._turn) % len(self.addresses)]
-            assert self._client is not None
-            try:
-                answer = await self._client.post(address, json=body)
-            except httpx.HTTPError:
-                continue
-            if answer.status_code == 200:
+            async with self._lines:
+                taken = await self._posted(body)
+            if taken:
                 self.hooks[place] = Hook(number, news, text, time.monotonic())
                 return
+
+    async def _posted(self, body: dict[str, str]) -> bool:
+        addresses = self.addresses  # put by others
+        if not addresses:
+            return False
+        assert self._client is not None
+        try:
+            answer = await self._client.post(addresses[next(self._turn) % len(addresses)], json=body)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200
 
 
 def _event(message_id: str, number: str, news: News, text: str) -> dict[str, str]:
