@@ -89,11 +89,24 @@ class Server:
     def crash(self) -> None:
         """Kill all of the server at once, as the loss of its machine would, but for the disk's cache."""
         assert self.process is not None
-        for pid in [self.process.pid, *_children(self.process.pid)]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self.process.wait(_START_S)
         self.process = None
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let all of the server stand still while inside; its system goes on to answer for it."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, which: signal.Signals) -> None:
+        assert self.process is not None
+        for pid in [self.process.pid, *_children(self.process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, which)
 
     def log(self) -> str:
         """Return the end of what the server wrote."""

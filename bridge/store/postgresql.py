@@ -4,6 +4,7 @@ A batch runs in one transaction without savepoints, since a unit hardly ever fai
 unit runs again in a transaction of its own. So a unit may run several times; one run of it is committed.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 TRIES: Final = 5  # of one unit that others are in the way of, or whose connection was cut
 LOOK_EVERY_S: Final = 2.0  # for other nodes to tell of what was committed
+WATCH_EVERY_S: Final = 1.0
 PAUSE_S: Final = 0.2  # after a connection that failed; until then units fail at once
 _ALONE: Final = b"SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
 
@@ -109,6 +111,7 @@ class PostgresEngine:
         self._failed: tuple[float, StoreError] | None = None
         self._local = threading.local()
         self._reading: list[Session] = []
+        self._sessions: set[Session] = set()  # all of them, those that are just opened too
         self._looked_at, self._listening = -LOOK_EVERY_S, 0
         self.listens: Callable[[], int] = lambda: 0  # the one that listens for us
         self.backend = 0  # the server's process that writes for us
@@ -183,17 +186,27 @@ class PostgresEngine:
         session: Session | None = None
         try:
             session = Session(self._url, self._busy_ms)
-            check_schema(session.connection)
+            self._sessions.add(session)
+            session.prepare(check_schema)
         except (StoreError, psycopg.Error) as error:
             if session is not None:
-                session.close()
+                self._close(session)
             raise translated(error) from error
         return session
 
+    def _close(self, session: Session) -> None:
+        self._sessions.discard(session)
+        session.close()
+
     def _drop(self) -> None:
         if self._session is not None:
-            self._session.close()
+            self._close(self._session)
         self._session = None
+
+    def end_silent(self) -> None:
+        """End the connections of those who wait in vain. Called beside the threads, every second."""
+        for session in list(self._sessions):
+            session.end_if_silent()
 
     def committed(self, topics: set[Topic]) -> None:
         """Wake the loops of other nodes, if there are any. They look for themselves too, some times a second."""
@@ -238,6 +251,7 @@ class PostgresEngine:
         except psycopg.Error:
             session.close()
         if session.lost:
+            self._close(session)
             self._reading.remove(session)
             self._local.session = None
 
@@ -250,7 +264,7 @@ class PostgresEngine:
 
     def end_reading(self) -> None:
         for session in self._reading:
-            session.close()
+            self._close(session)
 
 
 class PostgresDatabase(ThreadedDatabase):
@@ -261,7 +275,16 @@ class PostgresDatabase(ThreadedDatabase):
         super().__init__(engine, on_commit)
         self._listener = Listener(url, lambda: engine.backend, on_commit)
         engine.listens = lambda: self._listener.backend
+        self._watch = asyncio.create_task(_watch(engine), name="store-watch")
 
     async def close(self) -> None:
         await self._listener.close()
         await super().close()
+        self._watch.cancel()
+        await asyncio.wait([self._watch])
+
+
+async def _watch(engine: PostgresEngine) -> None:
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        engine.end_silent()

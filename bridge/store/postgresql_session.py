@@ -4,9 +4,13 @@ It knows PostgreSQL and psycopg; it does not know the verbs. Statements go throu
 once for each connection: 13 µs of our CPU for one that finds a row, where psycopg's cursors take 33.
 """
 
+import os
 import select
-from collections.abc import Iterable, Sequence
-from typing import Final, cast
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar, cast
 
 import psycopg
 from psycopg import errors, pq
@@ -17,6 +21,8 @@ from psycopg.pq.abc import PGresult
 from bridge.errors import StoreError
 from bridge.store.database import Row
 from bridge.store.queries import Numbered
+
+T = TypeVar("T")
 
 CONNECT_S: Final = 5
 IDLE_MS: Final = 4_000  # a process that was frozen inside a transaction holds its locks no longer than this
@@ -41,9 +47,17 @@ _GOOD: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _RACED: Final = ("40P01", "40001", "23505")
 _READ_ONLY: Final = "25006"
 
+# A statement waits so often that long for a lock before the server ends it; then some more for a slow network.
+_LOCKS_TO_END: Final = 2
+_LOCKS_TO_SILENCE: Final = 3
+
 
 class Session:
-    """A connection that is good until a statement says otherwise (`lost`)."""
+    """A connection that is good until a statement says otherwise (`lost`).
+
+    The server ends what takes it too long. One that stands still ends nothing, and libpq waits for it for ever, since
+    its system goes on to say that it is there: `end_if_silent`, called from another thread, is for that.
+    """
 
     def __init__(self, url: str, lock_ms: int) -> None:
         """Connect. Raises StoreError in words for the operator, without the password, or psycopg.Error."""
@@ -52,11 +66,16 @@ class Session:
         self._prepared: dict[bytes, bytes] = {}
         self._readable = select.poll()
         self._readable.register(self._pgconn.socket, select.POLLIN)
-        try:
-            self._run(_settings(lock_ms))
-        except psycopg.Error:
-            self.close()
-            raise
+        # Of our own, so that it is this connection's whenever libpq gives up its one.
+        self._wire = socket.socket(fileno=os.dup(self._pgconn.socket))
+        self._patience_s = _LOCKS_TO_SILENCE * lock_ms / 1_000
+        self._asked_at: float | None = None
+        self._settings = _settings(lock_ms)
+
+    def prepare(self, check: Callable[["psycopg.Connection[Row]"], None]) -> None:
+        """Make the connection ready for statements; ``check`` may refuse the database. Raises as `execute`."""
+        self._run(self._settings)
+        self._answered(lambda: check(self.connection))
 
     @property
     def lost(self) -> bool:
@@ -98,14 +117,18 @@ class Session:
         except UnicodeEncodeError as error:
             raise psycopg.DataError(str(error)) from error
         forms = [pq.Format.BINARY if isinstance(value, bytes) else pq.Format.TEXT for value in values]
-        if not prepared:
-            return _good(self._pgconn.exec_params(text, given, param_formats=forms))
-        name = self._prepared.get(text)
-        if name is None:
-            name = b"s%d" % len(self._prepared)
-            _good(self._pgconn.prepare(name, text))
-            self._prepared[text] = name
-        return _good(self._pgconn.exec_prepared(name, cast(list[bytes], given), param_formats=forms))
+        self._asked_at = time.monotonic()
+        try:
+            if not prepared:
+                return _good(self._pgconn.exec_params(text, given, param_formats=forms))
+            name = self._prepared.get(text)
+            if name is None:
+                name = b"s%d" % len(self._prepared)
+                _good(self._pgconn.prepare(name, text))
+                self._prepared[text] = name
+            return _good(self._pgconn.exec_prepared(name, cast(list[bytes], given), param_formats=forms))
+        finally:
+            self._asked_at = None
 
     def rows(self, result: PGresult) -> list[Row]:
         """Return the rows of a result."""
@@ -115,18 +138,36 @@ class Session:
 
     def notify(self, channel: str, payload: str) -> None:
         """Wake who listens to ``channel``; outside of a transaction, whose commit would queue for a global lock."""
-        self.connection.execute("SELECT pg_notify(%s, %s)", (channel, payload))
+        self._answered(lambda: self.connection.execute("SELECT pg_notify(%s, %s)", (channel, payload)))
 
     def count(self, query: bytes) -> int:
         """Return the one number that ``query`` finds."""
         return int(self._run(query).get_value(0, 0) or 0)
 
+    def end_if_silent(self) -> None:
+        """End the connection if the server owes an answer for longer than it may take for one: then it is lost.
+
+        For another thread than the one that waits.
+        """
+        asked_at = self._asked_at
+        if asked_at is not None and time.monotonic() - asked_at > self._patience_s:
+            with suppress(OSError):  # it has just been closed
+                self._wire.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+        self._wire.close()
 
     def _run(self, text: bytes) -> PGresult:
-        return _good(self._pgconn.exec_(text))
+        return self._answered(lambda: _good(self._pgconn.exec_(text)))
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        self._asked_at = time.monotonic()
+        try:
+            return ask()
+        finally:
+            self._asked_at = None
 
 
 def connect(url: str, name: str = "smsbridge") -> "psycopg.Connection[Row]":
@@ -170,7 +211,7 @@ def _settings(lock_ms: int) -> bytes:
     chosen: Iterable[tuple[str, object]] = (
         ("synchronous_commit", "on"),
         ("lock_timeout", lock_ms),
-        ("statement_timeout", 2 * lock_ms),
+        ("statement_timeout", _LOCKS_TO_END * lock_ms),
         ("idle_in_transaction_session_timeout", IDLE_MS),
     )
     return "".join(f"SET {name} = {value};" for name, value in chosen).encode()

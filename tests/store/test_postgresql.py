@@ -22,8 +22,9 @@ from bridge.store import (
     schema,
 )
 from tests import postgres as postgresql
+from tests.given_store import until
 from tests.postgres import Server
-from tests.store.conftest import Opener, mail, takes_mail
+from tests.store.conftest import SETTINGS, Opener, mail, takes_mail
 from tests.store.test_two_nodes import Gate
 from tests.store.wire import wire_to
 
@@ -105,6 +106,24 @@ async def test_an_outcome_that_was_committed_unheard_is_stored_once_when_it_is_t
 
 
 # --- the server ----------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_stands_still_is_not_waited_for_and_served_again_when_it_goes_on(
+    own_server: Server,
+) -> None:
+    url = f"{own_server.database()}&connect_timeout=2"
+    store = await open_store(url, settings=SETTINGS, busy_ms=200)
+    await store.accept(mail())
+    assert await texts(store) == ["hello"]  # a reader is connected too
+    with own_server.frozen():
+        asked = [store.accept(mail(text="not now")), store.list_sms(SmsFilter(), None, 10)]
+        for failed in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 30):
+            assert isinstance(failed, StoreError), failed
+        with pytest.raises(StoreError):
+            await asyncio.wait_for(store.accept(mail(text="nor now")), 30)
+    assert await until(lambda: takes_mail(store, "later"), "it takes no mail")
+    assert {"hello", "later"} <= set(await texts(store)) <= {"hello", "later", "not now"}
+    await store.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
