@@ -20,6 +20,7 @@ from bridge.mail_out import Dead, Later, MailOut, Result, Sent, Signer
 from bridge.render import Rendered, Renderer
 from bridge.report import MailKind, OutboxMail
 from bridge.sms import HOUR, SECOND
+from bridge.sms_api import boot_clock
 from bridge.store import OutboxWork, Store
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,9 @@ GIVE_UP_AFTER_MS: Final = 5 * 24 * HOUR  # RFC 5321, 4.5.4.1: at least four to f
 SWEEP_EVERY_MS: Final = 15 * SECOND
 IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that become due by time
 GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
-STORE_PATIENCE_S: Final = 25.0
-CLAIM_HOLDS_S: Final = 30.0  # with the longest wait for a connection, hand-over and patience within the lease
+STORE_PATIENCE_S: Final = 120.0
+CLAIM_HOLDS_S: Final = 30.0  # with the longest hand-over within the lease
+CLAIMS_EVERY_S: Final = 15.0  # longer than from one heartbeat to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class _Made:
 class Reporter:
     """Sends the mails of the outbox. Without ``mail_out`` they are made and kept, to be seen on the desk.
 
-    ``is_ours`` tells whether this node writes the mails that fall due by time: one node at a time does.
+    ``node`` is this node's id. ``is_ours`` tells whether it writes the mails that fall due by time, and looks after
+    those of nodes that are gone: one node at a time does.
     """
 
     def __init__(
@@ -61,23 +64,27 @@ class Reporter:
         signer: Signer | None = None,
         *,
         parallel: int = 8,
+        node: str = "",
         is_ours: Callable[[], bool] = lambda: True,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        since_boot: Callable[[], float] = boot_clock,
     ) -> None:
         self._store = store
         self._renderer = renderer
         self._mail_out = mail_out
         self._signer = signer
         self._parallel = parallel
-        self._is_ours = is_ours
+        self._node, self._is_ours = node, is_ours
         self._jitter = jitter
-        self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._clock, self._since_boot = clock, since_boot
+        self._tasks: dict[asyncio.Task[None], int] = {}  # with the id of the mail
         self._hands = asyncio.Semaphore(parallel)
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="report-maker")
         self._stop = asyncio.Event()
         self._swept_at = 0
+        self._claims_seen_at = -CLAIMS_EVERY_S
+        self._lost: frozenset[int] = frozenset()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; then let the hand-overs under way end, for some seconds."""
@@ -85,6 +92,7 @@ class Reporter:
         while not stop.is_set():
             try:
                 await self._sweep()
+                await self._sweep_claims()
                 found = await self._claim()
                 faults = 0
             except StoreError as error:
@@ -103,17 +111,27 @@ class Reporter:
             await self._store.sweep_notices()
             self._swept_at = now
 
+    async def _sweep_claims(self) -> None:
+        """Make due what was claimed and nobody hands over. Here that is a claim whose commit was reported as failed,
+        a mail that could not be stored, or one that waited too long; elsewhere, what a node left that is gone."""
+        at = time.monotonic()
+        if at - self._claims_seen_at < CLAIMS_EVERY_S:
+            return
+        self._claims_seen_at = at
+        lost = self._lost if self._is_ours() else frozenset()
+        self._lost = await self._store.give_mail_back(self._node, frozenset(self._tasks.values()), lost)
+
     async def _claim(self) -> bool:
         """Claim and make a batch while the one before is handed over; False when nothing is due."""
         if len(self._tasks) > self._parallel:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return True
-        claimed_at = time.monotonic()
-        works = await self._store.claim_mail(self._parallel)
+        claimed_at = self._since_boot()
+        works = await self._store.claim_mail(self._parallel, self._node)
         for made in await self._batch(works) if works else ():
             task = asyncio.create_task(self._work(made, claimed_at))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = made.work.mail.id
+            task.add_done_callback(self._tasks.pop)
         return bool(works)
 
     async def _end(self) -> None:
@@ -140,7 +158,7 @@ class Reporter:
             if fresh:
                 await self._stored(which, lambda: self._store.rendered(*fresh))
         except StoreError as error:
-            log.warning("mail %s: left to the end of its lease: %s", which, error)
+            log.warning("mail %s: left for another time: %s", which, error)
             return ()
         return batch
 
@@ -162,17 +180,17 @@ class Reporter:
             return _Made(work, end=Later(f"a fault of the bridge: {type(error).__name__}"))
 
     async def _work(self, made: _Made, claimed_at: float) -> None:
-        """One mail, whatever happens to it; its lease brings it back when the store fails for long."""
+        """One mail, whatever happens to it; it comes back when the store fails for long."""
         mail = made.work.mail
         try:
             await self._tell(made)
             async with self._hands:
-                if self._stop.is_set() or time.monotonic() - claimed_at > CLAIM_HOLDS_S:
-                    return
+                if self._stop.is_set() or self._since_boot() - claimed_at > CLAIM_HOLDS_S:
+                    return  # it may be another's by now
                 result = made.end or await self._handed_over(made)
             await self._stored(str(mail.id), lambda: self._settle(mail, result))
         except StoreError as error:
-            log.warning("mail %s: left to the end of its lease: %s", mail.id, error)
+            log.warning("mail %s: left for another time: %s", mail.id, error)
 
     async def _tell(self, made: _Made) -> None:
         """Say what the operator should know of a mail that was made just now."""
@@ -218,7 +236,7 @@ class Reporter:
                 mail.attempts + 1, self._jitter(), first=FIRST_WAIT_MS, most=LONGEST_WAIT_MS
             )
             log.warning("mail %s: later: %s", mail.id, result.error)
-            await self._store.mail_later(mail.id, wait_ms, result.error)
+            await self._store.mail_later(mail.id, wait_ms, result.error, self._node)
         else:
             await self._died(mail, result.error)
 

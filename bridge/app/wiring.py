@@ -104,7 +104,8 @@ def reporter_of(config: Config, store: Store, here: Heartbeat) -> tuple[Reporter
         )
     signer = Signer(dkim.domain, dkim.selector, dkim.key_pem) if dkim else None
     ours = partial(here.holds, "reports")
-    return Reporter(store, renderer_of(config), mail_out, signer, is_ours=ours), mail_out
+    renderer = renderer_of(config)
+    return Reporter(store, renderer, mail_out, signer, node=here.node.id, is_ours=ours), mail_out
 
 
 def served(of: Smtp | Http) -> ServedCertificate | None:

@@ -22,7 +22,7 @@ from bridge.mail_out.values import Dead, Later, Result, Smarthost
 log = logging.getLogger(__name__)
 
 CONNECT_S: Final = 30.0
-WHOLE_S: Final = 120.0  # one hand-over with everything; with a wait for a slot still below the row's lease
+WHOLE_S: Final = 120.0  # one hand-over with everything, the wait for a connection too
 
 # What may stand between < and > in MAIL and RCPT. aiosmtplib would cut a malformed address short and send.
 _ADDRESS: Final = re.compile(
@@ -54,7 +54,7 @@ class MailOut:
         if not _ADDRESS.fullmatch(to) or (envelope_from and not _ADDRESS.fullmatch(envelope_from)):
             return Dead("an address of the mail is malformed")
         try:
-            async with self._slots, asyncio.timeout(self._whole_s):
+            async with asyncio.timeout(self._whole_s), self._slots:
                 return await self._try(envelope_from, to, raw)
         except TimeoutError:
             return Later("the smarthost did not answer in time")

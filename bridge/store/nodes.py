@@ -48,8 +48,10 @@ def _join(tx: Tx, node: Node, *, draining: bool) -> None:
 
 
 def leave(tx: Tx, terms: Terms, node: str) -> int:
-    """Take a node off in good order: give its leases back; return how many SMS it leaves that nobody sends now."""
+    """Take a node off in good order: give back its leases, and mails whose hand-over it cut off; return how many SMS
+    it leaves that nobody sends now."""
     left = sending.adopt_lost(tx, terms, node)
+    tx.run("give_outbox_of_node_back", node=node, now=tx.now)
     tx.run("give_leases_back", node=node)
     tx.run("leave_nodes", id=node)
     return left

@@ -1,6 +1,6 @@
 """Mails of ours: written with the change they tell of, claimed, rendered once, handed over or given up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from bridge.report.values import NewNotice, OutboxState, StoredMail
@@ -11,7 +11,11 @@ from bridge.store.rows import facts_text, mail_of, outbox_of, sms_of
 from bridge.store.terms import Terms
 from bridge.store.values import OutboxWork
 
-LEASE_MS: Final = 5 * MINUTE  # then a mail that was claimed is claimed again: its process is gone
+LEASE_MS: Final = 3 * MINUTE  # of a claim whose node is gone: longer than a hand-over that it began may take
+SET_BACK_MS: Final = (
+    MINUTE  # a lease that ends so much later than one of now was given by a clock that was ahead
+)
+MAX_GONE: Final = 500  # claims given back in one transaction
 MAX_ERROR: Final = 500
 
 
@@ -48,13 +52,13 @@ def write(
     tx.tell("outbox")
 
 
-def claim(tx: Tx, limit: int) -> tuple[OutboxWork, ...]:
-    """Take mails that are due, oldest first; each is ours for `LEASE_MS`."""
+def claim(tx: Tx, limit: int, node: str) -> tuple[OutboxWork, ...]:
+    """Take mails that are due, oldest first; each is ``node``'s until it says what came of it, or is gone."""
     rows = tx.all("outbox_due", now=tx.now, limit=limit)
     work = []
     for *columns, raw in rows:
         mail = outbox_of(tuple(columns), raw)
-        tx.run("lease_outbox", id=mail.id, until=tx.now + LEASE_MS)
+        tx.run("take_outbox", id=mail.id, node=node, until=tx.now + LEASE_MS)
         source = tx.one("mail_by_id", id=mail.mail_id) if mail.mail_id else None
         sms = _sms_of(tx, mail.sms_id, mail.mail_id, mail.group)
         work.append(OutboxWork(mail, mail_of(source) if source else None, sms))
@@ -62,10 +66,24 @@ def claim(tx: Tx, limit: int) -> tuple[OutboxWork, ...]:
 
 
 def adopt(tx: Tx) -> int:
-    """Nobody is handing over now: mails whose first hand-over was cut off are due at once; return how many."""
-    return tx.run(
-        "unlease_outbox", now=tx.now
-    )  # a later try waits for its time: it is told from a lease by its tries
+    """Nobody is handing over now: mails whose hand-over was cut off are due at once; return how many."""
+    return tx.run("give_all_outbox_back", now=tx.now)
+
+
+def give_back(tx: Tx, node: str, under_way: Collection[int], lost: Collection[int]) -> frozenset[int]:
+    """Make due what nobody hands over; see `Store.give_mail_back`."""
+    for (outbox_id,) in tx.all("outbox_of_node", node=node):
+        if outbox_id not in under_way:
+            tx.run("give_outbox_back", id=outbox_id, now=tx.now)
+    latest = tx.now + LEASE_MS + SET_BACK_MS
+    gone = frozenset(
+        outbox_id
+        for (outbox_id,) in tx.all("outbox_of_gone", us=node, now=tx.now, latest=latest, limit=MAX_GONE)
+    )
+    for outbox_id in sorted(gone & frozenset(lost)):
+        tx.run("give_outbox_back", id=outbox_id, now=tx.now)
+        tx.tell("outbox")
+    return gone
 
 
 def _sms_of(tx: Tx, sms_id: int | None, mail_id: str | None, group: str | None) -> tuple[Sms, ...]:
@@ -92,6 +110,6 @@ def settle(tx: Tx, outbox_id: int, state: OutboxState, error: str = "") -> None:
     tx.run("settle_outbox", id=outbox_id, state=state.value, error=error[:MAX_ERROR])
 
 
-def later(tx: Tx, outbox_id: int, wait_ms: int, error: str) -> None:
-    """A mail could not be handed over now."""
-    tx.run("outbox_later", id=outbox_id, due_at=tx.now + wait_ms, error=error[:MAX_ERROR])
+def later(tx: Tx, outbox_id: int, wait_ms: int, error: str, node: str) -> None:
+    """A mail could not be handed over now. Nothing changes when it is no more ``node``'s: another is at it."""
+    tx.run("outbox_later", id=outbox_id, due_at=tx.now + wait_ms, error=error[:MAX_ERROR], node=node)

@@ -276,9 +276,20 @@ class Store:
         """Write the mails that fall due by time: "we cannot tell yet", and summaries."""
         await self._write(lambda tx: sweeping.notices_due(tx, self._terms))
 
-    async def claim_mail(self, limit: int) -> tuple[OutboxWork, ...]:
-        """Take mails of ours that are due, oldest first; each is leased for five minutes."""
-        return await self._write(lambda tx: outbox.claim(tx, limit))
+    async def claim_mail(self, limit: int, node: str = "") -> tuple[OutboxWork, ...]:
+        """Take mails of ours that are due, oldest first; each is ``node``'s alone until its end is stored."""
+        return await self._write(lambda tx: outbox.claim(tx, limit, node))
+
+    async def give_mail_back(
+        self, node: str, under_way: Collection[int], lost: Collection[int] = ()
+    ) -> frozenset[int]:
+        """Make due again what ``node`` claimed and is not ``under_way`` (ids) there, and of ``lost`` what was claimed
+        by nodes that are gone. Return what is claimed by such.
+
+        Given as ``lost`` when all that live have shown themselves since, it is surely so: when the database's clock
+        is set, all seem to be gone until their next heartbeat.
+        """
+        return await self._write(lambda tx: outbox.give_back(tx, node, under_way, lost))
 
     async def rendered(self, *mails: tuple[int, bytes, str]) -> None:
         """Keep finished mails (id, octets, subject) before they are first handed over; the first one stays."""
@@ -288,9 +299,9 @@ class Store:
         """The smarthost has it."""
         await self._write(lambda tx: outbox.settle(tx, outbox_id, OutboxState.SENT))
 
-    async def mail_later(self, outbox_id: int, wait_ms: int, error: str) -> None:
-        """It could not be handed over now; again in ``wait_ms``."""
-        await self._write(lambda tx: outbox.later(tx, outbox_id, wait_ms, error))
+    async def mail_later(self, outbox_id: int, wait_ms: int, error: str, node: str = "") -> None:
+        """It could not be handed over now by ``node``, whose it is; again in ``wait_ms``."""
+        await self._write(lambda tx: outbox.later(tx, outbox_id, wait_ms, error, node))
 
     async def mail_dead(self, outbox_id: int, error: str) -> None:
         """It was refused for good."""

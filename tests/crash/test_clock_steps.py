@@ -7,6 +7,7 @@ import pytest
 
 from tests import threats
 from tests.crash.clients import Client
+from tests.crash.database import Engine
 from tests.crash.world import World, world
 from tests.flow.running import wait_for
 
@@ -24,11 +25,18 @@ def busiest_second(made: World) -> int:
 @pytest.mark.threat(22, "busiest second", of="jumps of the clock", unit="of the rate", at_most=1.25)
 @pytest.mark.threat(22, "sent twice", of="SMS")
 @pytest.mark.parametrize(
-    "steps", [(HOUR_S, -HOUR_S), (-HOUR_S, HOUR_S)], ids=["ahead and back", "back and ahead"]
+    ("engine", "nodes", "steps"),
+    [
+        pytest.param("sqlite", 1, (HOUR_S, -HOUR_S), id="ahead and back"),
+        pytest.param("sqlite", 1, (-HOUR_S, HOUR_S), id="back and ahead"),
+        pytest.param("postgresql", 2, (HOUR_S, -HOUR_S), id="of a server, ahead and back"),
+    ],
 )
-def test_a_clock_that_jumps_an_hour_loses_doubles_and_hurries_nothing(steps: tuple[float, ...]) -> None:
-    with world(settings={"rate": f"{RATE}/s"}) as made:
-        made.start()
+def test_a_clock_that_jumps_an_hour_loses_doubles_and_hurries_nothing(
+    engine: Engine, nodes: int, steps: tuple[float, ...]
+) -> None:
+    with world(engine, nodes=nodes, settings={"rate": f"{RATE}/s"}) as made:
+        made.start_all()
         made.clients = [Client(f"clock {place}", made.port, pause_s=0.1) for place in range(3)]
         for client in made.clients:
             client.start()

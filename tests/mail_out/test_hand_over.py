@@ -178,6 +178,17 @@ async def test_a_server_that_hangs_is_left_and_the_mail_waits() -> None:
     assert result == Later("the smarthost did not answer in time")
 
 
+async def test_a_mail_that_waits_for_a_connection_waits_no_longer_than_one_that_has_it() -> None:
+    """Its claim would be over before it was handed over."""
+    async with serving() as sink:
+        sink.hang = True
+        mail_out = out(sink.port, connections=1, whole_s=0.3)
+        both = await asyncio.gather(*(mail_out.hand_over("", "alex@clinic.example", MAIL) for _ in range(2)))
+        await mail_out.close()
+    assert both == [Later("the smarthost did not answer in time")] * 2
+    assert len(sink.options) == 1, "the other never came to it"
+
+
 async def test_what_a_server_says_is_one_bounded_line_of_ascii() -> None:
     hostile = b"550 5.1.1 \x1b[31m\xff\xfc \t" + b"x" * 400
     async with saying(b"220 hello", b"250 me", b"250 ok", hostile, b"250 ok") as port:

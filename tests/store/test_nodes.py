@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bridge.retry import Answer
-from bridge.sms import HOUR, SECOND, Input, Kind, Sms, State
+from bridge.sms import HOUR, MINUTE, SECOND, Input, Kind, Sms, State
 from bridge.store import Node, Store
+from bridge.store.outbox import LEASE_MS
 from tests.store.conftest import Clock, Opener, mail
 
 ONE = Node("one", "host-a", 11, ("mail", "send", "events"), 60 * SECOND)
@@ -192,3 +193,99 @@ async def test_who_leaves_gives_up_what_it_claimed_and_nothing_else(store: Store
     left, others = await claimed(store, ONE, A), await claimed(store, TWO, B)
     assert await store.leave("one") == 1
     assert [await state(store, sms) for sms in (left, others)] == [State.UNKNOWN, State.SENDING]
+
+
+# --- mails that a node is handing over ---
+
+
+async def handing_over(store: Store, node: Node) -> int:
+    """Let ``node`` live and claim a mail; return the mail's id."""
+    await store.beat(node, LEASE)
+    await store.note_alarm(f"of {node.id}", (("alarm", "test"),))
+    (work,) = await store.claim_mail(10, node.id)
+    return work.mail.id
+
+
+async def lost_to(store: Store, node: Node) -> frozenset[int]:
+    return await store.give_mail_back(node.id, under_way=())
+
+
+async def test_a_mail_stays_with_the_node_that_hands_it_over_however_long(store: Store, clock: Clock) -> None:
+    mine = await handing_over(store, ONE)
+    for step in (LEASE_MS, HOUR, -HOUR, -HOUR):
+        clock.forward(step)
+        await store.beat(ONE, LEASE)
+        assert await lost_to(store, TWO) == frozenset()
+        assert await store.give_mail_back("one", {mine}) == frozenset()
+        assert await store.claim_mail(10, "two") == ()
+    await store.mail_sent(mine)
+    await store.give_mail_back("one", ())
+    assert await store.claim_mail(10, "two") == ()
+
+
+async def test_what_a_node_claimed_and_does_not_hand_over_is_due_at_once(store: Store) -> None:
+    mine = await handing_over(store, ONE)
+    await lost_to(store, ONE)
+    (work,) = await store.claim_mail(10, "two")
+    assert work.mail.id == mine
+
+
+async def test_what_a_gone_node_was_handing_over_is_due_when_its_lease_is_over(
+    store: Store, clock: Clock
+) -> None:
+    mine = await handing_over(store, ONE)
+    clock.forward(LEASE_MS - 1)
+    assert await lost_to(store, TWO) == frozenset(), "it may still be at it"
+    clock.forward(1)
+    assert await lost_to(store, TWO) == {mine}
+    assert await store.claim_mail(10, "two") == (), "not before it was found gone twice"
+    assert await store.give_mail_back("two", (), {mine, 99}) == {mine}
+    (work,) = await store.claim_mail(10, "two")
+    assert work.mail.id == mine
+
+
+async def test_a_clock_that_jumps_takes_no_mail_from_a_node_that_lives(store: Store, clock: Clock) -> None:
+    mine = await handing_over(store, ONE)
+    clock.forward(HOUR)  # of which the node has not been heard yet
+    lost = await lost_to(store, TWO)
+    assert lost == {mine}
+    await store.beat(ONE, LEASE)
+    assert await store.give_mail_back("two", (), lost) == frozenset()
+    assert await store.claim_mail(10, "two") == ()
+
+
+async def test_a_claim_from_before_the_clock_was_set_back_is_over_with_its_node(
+    store: Store, clock: Clock
+) -> None:
+    mine = await handing_over(store, ONE)
+    clock.forward(-HOUR)
+    assert await lost_to(store, TWO) == {mine}
+
+
+async def test_a_node_that_leaves_or_is_forgotten_gives_its_mails_back(store: Store, clock: Clock) -> None:
+    mine, other = await handing_over(store, ONE), await handing_over(store, TWO)
+    await store.leave("one")
+    assert [work.mail.id for work in await store.claim_mail(10, "three")] == [mine]
+    clock.forward(2 * HOUR)
+    await store.expire()
+    assert await lost_to(store, ONE) == {mine, other}
+
+
+async def test_a_node_whose_mail_is_anothers_by_now_does_not_put_it_off(store: Store, clock: Clock) -> None:
+    mine = await handing_over(store, ONE)
+    await lost_to(store, ONE)
+    assert await store.claim_mail(10, "two")
+    await store.mail_later(mine, SECOND, "451 not now", "one")
+    clock.forward(MINUTE)
+    assert await store.claim_mail(10, "one") == ()
+    await store.mail_later(mine, SECOND, "451 not now", "two")
+    clock.forward(MINUTE)
+    assert len(await store.claim_mail(10, "one")) == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_whoever_takes_the_part_of_reports_on_a_file_has_all_its_mails(store: Store) -> None:
+    mine = await handing_over(store, ONE)
+    async with store.part("reports"):
+        (work,) = await store.claim_mail(10, "two")
+        assert work.mail.id == mine

@@ -1,4 +1,4 @@
-"""Mails of ours: written with the change, once, leased, rendered once; doubts and summaries in time."""
+"""Mails of ours: written with the change, once, claimed, rendered once; doubts and summaries in time."""
 
 import pytest
 
@@ -156,13 +156,13 @@ async def test_who_wants_failures_alone_gets_no_summary_of_success(store: Store)
     assert told(await due(store)) == [(MailKind.FAILED, False)]
 
 
-async def test_a_mail_is_leased_rendered_once_and_tried_again(store: Store, clock: Clock) -> None:
+async def test_a_mail_is_claimed_rendered_once_and_tried_again(store: Store, clock: Clock) -> None:
     await store.accept(mail())
     (sms,) = await all_sent(store)
     await news(store, sms, News.FAILED)
     (work,) = await due(store)
     assert await due(store) == []
-    clock.forward(5 * MINUTE)
+    await store.give_mail_back("", under_way=())
     (again,) = await due(store)
     assert again.mail.message_id == work.mail.message_id
     assert work.mail.message_id.endswith("@sms.local>")

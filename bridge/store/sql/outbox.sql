@@ -8,22 +8,41 @@ VALUES (:kind, :state, :to, :message_id, :bounce_key, :created_at, :due_at, 0, :
 
 -- name: outbox_due
 SELECT {outbox}, o.raw FROM outbox o INDEXED BY outbox_due
-WHERE o.state = 'due' AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit {skip o};
+WHERE o.state = 'due' AND o.node IS NULL AND o.due_at <= :now ORDER BY o.due_at, o.id LIMIT :limit {skip o};
 
--- name: lease_outbox
-UPDATE outbox SET due_at = :until WHERE id = :id;
+-- name: take_outbox
+UPDATE outbox SET node = :node, due_at = :until WHERE id = :id;
 
--- name: unlease_outbox
-UPDATE outbox SET due_at = :now WHERE state = 'due' AND due_at > :now AND attempts = 0;
+-- name: outbox_of_node
+SELECT id FROM outbox o WHERE o.node = :node;
+
+-- Claimed by a node that is gone, for longer than a hand-over may take. A claim that ends later than any that is made
+-- now was made before the clock was set back.
+-- name: outbox_of_gone
+SELECT o.id FROM outbox o INDEXED BY outbox_claimed LEFT JOIN node n ON n.id = o.node
+WHERE o.node IS NOT NULL AND o.node <> :us AND (o.due_at <= :now OR o.due_at > :latest)
+AND (n.id IS NULL OR abs(:now - n.beat_at) >= n.gone_after)
+ORDER BY o.id LIMIT :limit;
+
+-- name: give_outbox_back
+UPDATE outbox SET node = NULL, due_at = :now WHERE id = :id AND node IS NOT NULL;
+
+-- name: give_all_outbox_back
+UPDATE outbox SET node = NULL, due_at = :now WHERE node IS NOT NULL;
+
+-- name: give_outbox_of_node_back
+UPDATE outbox SET node = NULL, due_at = :now WHERE node = :node;
 
 -- name: outbox_rendered
 UPDATE outbox SET raw = :raw, subject = :subject WHERE id = :id AND raw IS NULL;
 
 -- name: settle_outbox
-UPDATE outbox SET state = :state, error = :error, attempts = attempts + 1 WHERE id = :id AND state = 'due';
+UPDATE outbox SET state = :state, error = :error, attempts = attempts + 1, node = NULL
+WHERE id = :id AND state = 'due';
 
 -- name: outbox_later
-UPDATE outbox SET due_at = :due_at, error = :error, attempts = attempts + 1 WHERE id = :id AND state = 'due';
+UPDATE outbox SET due_at = :due_at, error = :error, attempts = attempts + 1, node = NULL
+WHERE id = :id AND state = 'due' AND coalesce(node, '') = :node;
 
 -- name: outbox_due_again
 UPDATE outbox SET due_at = :now WHERE state = 'due' AND due_at > :now AND created_at > :now;
