@@ -17,15 +17,20 @@ OnUnknown = Literal["resend", "hold"]
 NumberType = Literal["mobile", "fixed", "voip", "any"]
 ReportKind = Literal["failed", "delivered", "reply"]
 
+MORE = "(+{{ count }} more)"  # what a joined SMS ends in, unless the operator says it in another language
 MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: a server must take at least 100; we take no more in one mail
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps of one sender rule. ``recipients``: numbers per mail; ``segments``: billed parts per SMS."""
+    """Caps of one sender rule. ``recipients``: numbers per mail; ``segments``: billed parts per SMS.
+
+    ``join_same_ms``: so long after an SMS the same text to the same number is held back and joined; 0: never.
+    """
 
     recipients: int = MAX_RECIPIENTS
     segments: int = 1
+    join_same_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class TextRule:
     stop_marks: tuple[str, ...] = ("##",)
     fold: Literal["none", "typographic", "ascii"] = "typographic"
     too_long: Literal["refuse", "cut"] = "refuse"
+    more: str = MORE
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def object_of(sms: Sms, sender: str) -> dict[str, Any]:
         "price": _price(sms.price),
         "result": sms.result,
         "resubmit_of": sms.resubmit_of,
+        "joined": sms.joined,
     }
 
 
@@ -110,6 +111,7 @@ def _facts(story: SmsStory, zone: datetime.tzinfo) -> list[tuple[str, str]]:
         ("sender", f"{mail.sender} ({proven})"),
         ("subject", mail.subject),
         ("resubmit of", sms.resubmit_of or ""),
+        ("stands for", _mails(sms.joined)),
         ("segments", f"{sms.segments} of {encoding}"),
         ("left out", ", ".join(mail.cut)),
         ("price", "" if sms.price is None else money(sms.price)),
@@ -118,6 +120,10 @@ def _facts(story: SmsStory, zone: datetime.tzinfo) -> list[tuple[str, str]]:
         ("created", local(sms.created_at, zone)),
         ("expires", local(sms.expires_at, zone) if sms.state == "queued" else ""),
     ]
+
+
+def _mails(joined: int) -> str:
+    return f"{joined} mail{'' if joined == 1 else 's'} with the same text" if joined else ""
 
 
 def _happened(story: SmsStory) -> Iterable[tuple[int, str, str]]:

@@ -89,7 +89,7 @@ def _rule(index: int, rule: SenderModel, file: FileModel) -> SenderRule:
         brand=rule.brand,
         account=rule.account,
         prefixes=tuple(rule.prefixes),
-        limits=Limits(rule.limits.recipients, rule.limits.segments),
+        limits=Limits(rule.limits.recipients, rule.limits.segments, rule.limits.join_same),
         text=_text(rule, file.text),
         reports=ReportRule(frozenset(rule.reports.when), rule.reports.to),
         mode="test" if test else "live",

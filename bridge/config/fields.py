@@ -171,6 +171,15 @@ def _accent(value: object) -> str:
     return written
 
 
+def _more_words(value: object) -> str:
+    written = scalars.text(value)
+    wrong = None if written.isprintable() and written else "must be one line"
+    wrong = wrong or sms_text.check_more(written)
+    if wrong:
+        raise ValueError(f"{wrong}; such as (+{{{{ count }}}} more)")
+    return written
+
+
 _template_mistake = lru_cache(maxsize=64)(sms_text.check_template)  # every rule has the default
 
 
@@ -251,6 +260,7 @@ Name = Annotated[str, *reads(_name, _TEXT)]
 AccountName = Annotated[str, *reads(_account_name, _TEXT)]
 AliasName = Annotated[str, *reads(_alias, _TEXT)]
 Accent = Annotated[str, *reads(_accent, {"type": "string", "pattern": "^#[0-9A-Fa-f]{6}$"})]
+MoreWords = Annotated[str, *reads(_more_words, _TEXT)]
 Template = Annotated[str, *reads(_template, _TEXT)]
 Pattern = Annotated[re.Pattern[str], *reads(_pattern, {"type": "string", "format": "regex"})]
 MessagePrefix = Annotated[str, *reads(_message_prefix, {"type": "string", "pattern": "^[A-Z0-9]{4}$"})]

@@ -6,6 +6,8 @@ from pydantic import BeforeValidator, Field
 
 from bridge.config import later, scalars
 from bridge.config.fields import (
+    Duration,
+    MoreWords,
     Name,
     NarrowNetwork,
     Pattern,
@@ -15,10 +17,11 @@ from bridge.config.fields import (
     Template,
     Text,
     UserName,
+    between,
     setting,
     words,
 )  # fmt: skip
-from bridge.rules import MAX_RECIPIENTS
+from bridge.rules import MAX_RECIPIENTS, MORE
 
 StopMark = Annotated[Text, words(40)]
 
@@ -46,6 +49,7 @@ class TextModel(Section):
     too_long: Annotated[Literal["refuse", "cut"], BeforeValidator(later.too_long)] = setting(
         "refuse", "more segments than the limit: refuse the mail, or cut and tell"
     )
+    more: MoreWords = setting(MORE, "what follows a text that came more often (limits.join_same)")
 
 
 class LimitsModel(Section):
@@ -55,6 +59,9 @@ class LimitsModel(Section):
         MAX_RECIPIENTS, "numbers in one mail"
     )
     segments: Annotated[int, Field(ge=1, le=255)] = setting(1, "billed segments in one SMS")
+    join_same: Annotated[Duration, between("0s", "24h")] = setting(
+        "0s", "the same text to one number within it becomes one SMS that says how often it came; 0s: never"
+    )
 
 
 class ReportsModel(Section):

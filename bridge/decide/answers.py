@@ -112,8 +112,8 @@ def all_refused(reason: str, count: int) -> Refuse:
     )
 
 
-def taken(mail_id: str, accept: Accept, queued: int, duplicates: int) -> str:
-    """The 250 line for a stored mail: what was queued, taken before, refused, and cut."""
+def taken(mail_id: str, accept: Accept, queued: int, duplicates: int, joined: int = 0) -> str:
+    """The 250 line for a stored mail: what was queued, joined, taken before, refused, and cut."""
     refused = [sms.refused for sms in accept.sms if sms.refused]
     good = next(sms for sms in accept.sms if not sms.refused)
     each = " each" if queued > 1 else ""
@@ -121,6 +121,8 @@ def taken(mail_id: str, accept: Accept, queued: int, duplicates: int) -> str:
     if queued:
         of = f" of {len(accept.sms)}" if queued < len(accept.sms) else ""
         said.append(f"{queued}{of} SMS queued, {counted(good.segments, 'segment')}{each}")
+    if joined:
+        said.append(f"{joined} joined, one SMS will say how often the same text came")
     if duplicates:
         said.append(f"{duplicates} SMS already taken, not sent again")
     if refused:

@@ -9,7 +9,7 @@ from bridge.decide import answers
 from bridge.decide.loop import loop_reason
 from bridge.decide.recipient import distinct, numbers_of, refused_by
 from bridge.decide.sender import Proven, candidates, identity_of, prove
-from bridge.decide.values import Accept, Envelope, NewMail, NewSms, Refuse, Target
+from bridge.decide.values import Accept, Envelope, JoinSame, NewMail, NewSms, Refuse, Target
 from bridge.message import InboundMail
 from bridge.rules import Policy, SenderRule
 from bridge.sms_text import Empty, SmsText, TooLong, make
@@ -46,6 +46,7 @@ def decide(
         sms=tuple(
             new_sms(policy, rule, number, address, text, reason) for number, address, reason in checked
         ),
+        join=_join_same(rule),
     )
 
 
@@ -107,6 +108,11 @@ def new_sms(
         expire_after_ms=policy.expire_after_ms,
         refused=reason,
     )
+
+
+def _join_same(rule: SenderRule) -> JoinSame | None:
+    within_ms = rule.limits.join_same_ms
+    return JoinSame(within_ms, rule.limits.segments, rule.text.more) if within_ms else None
 
 
 def reason_for(policy: Policy, rule: SenderRule | None, number: str) -> str:

@@ -97,8 +97,20 @@ class NewSms:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinSame:
+    """How the same text to the same number is joined: what comes ``within_ms`` after an SMS, in one SMS of at most so
+    many ``segments``, with the words ``more`` behind the text."""
+
+    within_ms: int
+    segments: int
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
 class Accept:
-    """A mail that is taken: what to store. At least one SMS of ``sms`` is not refused."""
+    """A mail that is taken: what to store. At least one SMS of ``sms`` is not refused; ``join`` is None when the same
+    text is sent as often as it comes."""
 
     mail: NewMail
     sms: tuple[NewSms, ...]
+    join: JoinSame | None = None

@@ -21,7 +21,7 @@ from bridge.mail_in.room import place_of
 from bridge.message import InboundMail
 from bridge.rules import Policy, SenderRule, TextRule
 from bridge.sms_text import SmsText, make
-from bridge.store import Store
+from bridge.store import Accepted, Store
 
 T = TypeVar("T")
 
@@ -101,8 +101,8 @@ class Intake:
             _log_refused("mail refused", transaction, decision)
             return Outcome(replies.refusal(decision))
         taken = await self._committed(self._store.accept(decision))  # the commit that 250 stands for
-        _log_taken(taken.mail_id, transaction, decision, len(taken.queued), taken.duplicates, began)
-        line = decide.taken(taken.mail_id, decision, len(taken.queued), taken.duplicates)
+        _log_taken(taken, transaction, decision, began)
+        line = decide.taken(taken.mail_id, decision, len(taken.queued), taken.duplicates, taken.joined)
         anonymous = decision.mail.header_message_id is None
         return Outcome(replies.checked(line), taken.mail_id if anonymous else None)
 
@@ -213,23 +213,22 @@ def _log_refused(what: str, transaction: Transaction, refusal: Refuse) -> None:
     _LOG.info(what, extra=_who(transaction) | {"answer": str(refusal)})
 
 
-def _log_taken(
-    mail_id: str, transaction: Transaction, accept: Accept, queued: int, duplicates: int, began: float
-) -> None:
+def _log_taken(taken: Accepted, transaction: Transaction, accept: Accept, began: float) -> None:
     mail = accept.mail
     if not _LOG.isEnabledFor(logging.INFO):
         return
     _LOG.info(
         "mail taken",
         extra={
-            "id": mail_id,
+            "id": taken.mail_id,
             "client": mail.client,
             "user": transaction.client.user or "",
             "sender": mail.sender,
             "proof": mail.proof,
             "numbers": ",".join(log.mask(sms.number) for sms in accept.sms[:20]),
-            "queued": queued,
-            "duplicates": duplicates,
+            "queued": len(taken.queued),
+            "joined": taken.joined,
+            "duplicates": taken.duplicates,
             "refused": sum(1 for sms in accept.sms if sms.refused),
             "size": mail.size,
             "ms": round((time.monotonic() - began) * 1000),

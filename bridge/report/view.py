@@ -203,6 +203,8 @@ def _details(sms: Sms, source: StoredMail | None) -> tuple[Detail, ...]:
         parts.append(Detail("Price", price(sms.price)))
     if source and source.cut:
         parts.append(Detail("Left out", plain.one_line(", ".join(source.cut))))
+    if sms.joined:
+        parts.append(Detail("Stands for", f"{_count(sms.joined, 'mail')} with the same text"))
     if sms.resubmit_of:
         parts.append(Detail("Sent again for", sms.resubmit_of))
     parts.append(Detail("Message ID", sms.message_id))

@@ -135,7 +135,8 @@ class Sms:
     ``settle_from`` is where the settle time began, ``no_such`` how many polls in a row said "no such message"
     since, ``answered`` how many were answered at all. ``rank`` is the highest news applied. ``result`` is the
     vendor's word or our own reason. ``price`` in ten-thousandths, None until an event tells. ``sender`` is the
-    proven one of its mail.
+    proven one of its mail. ``joined`` counts the mails with the same text that it stands for, 0 when it is the SMS of
+    one mail.
     """
 
     id: int
@@ -170,6 +171,7 @@ class Sms:
     told: str = ""
     resubmit_of: str | None = None
     sender: str = ""
+    joined: int = 0
 
     def but(self, **changes: Unpack[Changes]) -> "Sms":
         """Return this SMS with ``changes``.

@@ -83,20 +83,24 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(text[start:end] for start, end in zip([0, *ends], ends, strict=False))
 
 
-def cut_to(text: str, limit: int) -> str:
-    """``text`` if it fits in ``limit`` parts, else its beginning with an ellipsis that does.
+def cut_to(text: str, limit: int, ending: str = "") -> str:
+    """``text`` and ``ending`` if they fit in ``limit`` parts, else the text's beginning with an ellipsis and the whole
+    ending that do. The ending alone must fit.
 
     The ellipsis is ``...`` in GSM-7, where ``…`` would turn the whole text into UCS-2, and ``…`` in UCS-2.
     """
-    if count(text).segments <= limit:
-        return text
+    if count(text + ending).segments <= limit:
+        return text + ending
+    if not in_gsm(ending):
+        return _shortened(text, "…" + ending, limit, "ucs2")
+    septets = "..." + ending
     unfit = None if in_gsm(text) else _NOT_GSM.search(text)
     if unfit is None:
-        return _shortened(text, "...", limit, "gsm7")
+        return _shortened(text, septets, limit, "gsm7")
     # Cutting may drop the very character that forces UCS-2, so the longer GSM-7 beginning is tried first.
-    in_septets = _shortened(text[: unfit.start()], "...", limit, "gsm7")
-    in_units = _shortened(text, "…", limit, "ucs2")
-    return in_septets if len(in_septets) >= len(in_units) and len(in_septets) > 3 else in_units
+    in_septets = _shortened(text[: unfit.start()], septets, limit, "gsm7")
+    in_units = _shortened(text, "…" + ending, limit, "ucs2")
+    return in_septets if len(in_septets) >= len(in_units) and len(in_septets) > len(septets) else in_units
 
 
 def _shortened(text: str, ellipsis: str, limit: int, encoding: Encoding) -> str:

@@ -1,7 +1,7 @@
 """Taking a mail: duplicates decided, the mail and its SMS written. This is the commit that a 250 stands for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
@@ -9,11 +9,12 @@ from typing import Any, Final
 from bridge.decide.values import Accept, NewMail, NewSms
 from bridge.report import notices
 from bridge.sms import MINUTE, NEVER, Sms, State
-from bridge.store import keys, outbox
+from bridge.store import joining, keys, outbox
 from bridge.store.changing import save
 from bridge.store.database import Tx
 from bridge.store.rows import mail_of, sms_values, with_id
 from bridge.store.rows import mail_values as values_of_mail
+from bridge.store.taking import Taking
 from bridge.store.terms import Terms
 from bridge.store.values import Accepted
 
@@ -25,48 +26,36 @@ GROUP_MS: Final = 15 * MINUTE
 MAX_GROUP: Final = 1_000  # numbers; then another begins
 
 
-@dataclass(slots=True)
-class _Taking:
-    """One of the mails being stored: its id, which of its SMS are new, and where it was seen before."""
-
-    mail: NewMail
-    sms: tuple[NewSms, ...]
-    mail_id: str
-    fresh: list[NewSms] = field(default_factory=list)
-    first: str | None = None
-    batch: str = ""
-
-    def settle(self, new: NewSms, owner: str | None) -> None:
-        """Note that ``new`` is new, or came in the mail ``owner`` before."""
-        if owner is None:
-            self.fresh.append(new)
-        elif self.first is None:
-            self.first = owner
-
-
 def accept(tx: Tx, terms: Terms, mails: Sequence[Accept]) -> list[Accepted]:
     """Store mails that came at the same time, each table written once for all; see `Store.accept`."""
-    taking = [_Taking(taken.mail, taken.sms, keys.mail_id(tx.now)) for taken in mails]
+    taking = [Taking(taken.mail, taken.sms, keys.mail_id(tx.now), taken.join) for taken in mails]
     _tell_duplicates(tx, terms, taking)
-    fresh = [one for one in taking if one.fresh]
+    windows = joining.settle(tx, taking) if any(one.join for one in taking) else ()
+    fresh = [one for one in taking if one.fresh or one.joined]
     if fresh:
         _group(tx, fresh)
         tx.add("insert_mail", [values_of_mail(one.mail, one.mail_id, tx.now, one.batch) for one in fresh])
-    stored = iter(_insert(tx, terms, fresh))
+    new = _insert(tx, terms, fresh)
+    if windows:
+        joining.store(tx, windows, new)
+    stored = iter(new)
     return [_accepted(tx, terms, one, tuple(islice(stored, len(one.fresh)))) for one in taking]
 
 
-def _accepted(tx: Tx, terms: Terms, one: _Taking, stored: tuple[Sms, ...]) -> Accepted:
-    duplicates = len(one.sms) - len(stored)
+def _accepted(tx: Tx, terms: Terms, one: Taking, stored: tuple[Sms, ...]) -> Accepted:
+    duplicates = len(one.sms) - len(stored) - one.joined
     if not stored:
-        return Accepted(one.first or one.mail_id, (), duplicates, 0)
-    queued = tuple(sms for sms in stored if sms.state is State.QUEUED)
+        return Accepted(
+            one.mail_id if one.joined else one.first or one.mail_id, (), duplicates, 0, one.joined
+        )
+    queued = tuple(sms for sms in stored if sms.state is State.QUEUED and not sms.joined)
     refused = tuple(sms for sms in stored if sms.state is State.REFUSED)
     if refused:
         _tell_refused(tx, terms, one.mail_id, refused)
     if queued:
         tx.tell("sms")
-    return Accepted(one.mail_id, queued, duplicates, len(refused))
+    joined = len(stored) - len(queued) - len(refused) + one.joined
+    return Accepted(one.mail_id, queued, duplicates, len(refused), joined)
 
 
 def acknowledge(tx: Tx, mail_id: str) -> None:
@@ -74,7 +63,7 @@ def acknowledge(tx: Tx, mail_id: str) -> None:
     tx.run("seen_heard", mail_id=mail_id)
 
 
-def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[_Taking]) -> None:
+def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> None:
     """Note each text of each mail, and tell those that are new from those that came before.
 
     Uniqueness is the table's. A number that was refused and is allowed now is no duplicate.
@@ -111,13 +100,13 @@ def _mark(mail: NewMail, new: NewSms) -> bytes | None:
     return keys.fingerprint(mail.sender, mail.header_message_id, new.number, new.text, refused)
 
 
-def _note(tx: Tx, terms: Terms, one: _Taking, mark: bytes) -> dict[str, Any]:
+def _note(tx: Tx, terms: Terms, one: Taking, mark: bytes) -> dict[str, Any]:
     unheard = one.mail.header_message_id is None
     wait = UNHEARD_MS if unheard else terms.settings.duplicates_window_ms
     return {"mark": mark, "mail_id": one.mail_id, "until": tx.now + wait, "now": tx.now, "open": int(unheard)}
 
 
-def _group(tx: Tx, taking: Sequence[_Taking]) -> None:
+def _group(tx: Tx, taking: Sequence[Taking]) -> None:
     """Give each mail its group, that is the first mail with its sender and Message-ID, and count it."""
     named = sorted(
         {(one.mail.sender, one.mail.header_message_id) for one in taking if one.mail.header_message_id}
@@ -141,15 +130,19 @@ def _group(tx: Tx, taking: Sequence[_Taking]) -> None:
             tx.run("grow_batch", id=batch, size=size, at=tx.now + notices.SUMMARY_AFTER_MS)
 
 
-def _insert(tx: Tx, terms: Terms, taking: Sequence[_Taking]) -> list[Sms]:
+def _insert(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> list[Sms]:
     """Write the new SMS of all mails; return them in order."""
-    asked = [(new, _sms(tx, terms, one, new)) for one in taking for new in one.fresh]
+    asked = [
+        (new, joining.begun(one, place, _sms(tx, terms, one, new)))
+        for one in taking
+        for place, new in enumerate(one.fresh)
+    ]
     rows = [{"recipient": new.recipient, "tail": new.number[::-1], **sms_values(sms)} for new, sms in asked]
     ids = tx.add_numbered("insert_sms", rows)
     return [with_id(sms, sms_id) for (_, sms), sms_id in zip(asked, ids, strict=True)]
 
 
-def _sms(tx: Tx, terms: Terms, one: _Taking, new: NewSms) -> Sms:
+def _sms(tx: Tx, terms: Terms, one: Taking, new: NewSms) -> Sms:
     now = tx.now
     return Sms(
         id=0,

@@ -131,7 +131,7 @@ def list_events(tx: Tx, before: int | None, limit: int) -> tuple[StoredEvent, ..
 def counts(tx: Tx) -> Counts:
     """Return how much there is of what."""
     by_state = {State(state): number for state, number in tx.all("count_sms")}
-    row = tx.one("count_rest")
+    row = tx.one("count_rest", now=tx.now)
     assert row is not None
     kept, alarms, oldest = row
     return Counts(by_state, dict(tx.all("count_outbox")), kept, alarms, oldest)

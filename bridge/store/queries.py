@@ -28,11 +28,11 @@ MAIL_FIELDS: Final = tuple(
 )
 OUTBOX_FIELDS: Final = tuple(field.name for field in fields(OutboxMail) if field.name != "raw")
 EVENT_FIELDS: Final = tuple(field.name for field in fields(StoredEvent))
-# What never changes after the row was written.
+# What never changes after the row was written, but for what joins the same text to an SMS that waits.
 SMS_FIXED: Final = frozenset(
     (
         *("id", "message_id", "mail_id", "number", "text", "encoding", "segments", "account", "mode"),
-        *("on_unknown", "reply_key", "created_at", "resubmit_of", "sender"),
+        *("on_unknown", "reply_key", "created_at", "resubmit_of", "sender", "joined"),
     )
 )
 SMS_CHANGING: Final = tuple(name for name in SMS_FIELDS if name not in SMS_FIXED)
@@ -55,7 +55,6 @@ _PARTS: Final = {
             "s.id < :before AND s.id >= :floor",
             "(CAST(:state AS TEXT) IS NULL OR s.state = :state)",
             "(CAST(:sender AS TEXT) IS NULL OR s.sender = :sender)",
-            "(CAST(:mail_id AS TEXT) IS NULL OR s.mail_id = :mail_id)",
             "(CAST(:text AS TEXT) IS NULL OR s.text LIKE :text ESCAPE '\\')",
             "(CAST(:tail AS TEXT) IS NULL OR (s.tail >= :tail AND s.tail < :tail_end))",
         )

@@ -32,13 +32,14 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a mail. ``duplicates`` and ``refused`` count numbers; of a mail that was wholly a
-    duplicate nothing new is stored, and ``mail_id`` is that of the first."""
+    """What became of a mail. ``duplicates``, ``refused`` and ``joined`` count numbers; of a mail that was wholly a
+    duplicate nothing new is stored, and ``mail_id`` is that of the first. ``queued`` go out as soon as may be."""
 
     mail_id: str
     queued: tuple[Sms, ...]
     duplicates: int
     refused: int
+    joined: int = 0
 
 
 class Claimed(tuple[Sms, ...]):

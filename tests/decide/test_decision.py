@@ -28,6 +28,17 @@ from tests.decide.build import (
 )
 
 
+def test_a_rule_that_joins_says_within_what_and_how() -> None:
+    rule = replace(UPS, limits=Limits(segments=2, join_same_ms=600_000), text=TextRule(more="x{{ count }}"))
+    raw = mail("Power is out", "ups@plant.example")
+    got = accepted(decided(raw, PLANT, targets("+61421000001"), with_rule(rule)))
+    assert got.join == decide.JoinSame(within_ms=600_000, segments=2, more="x{{ count }}")
+    assert accepted(decided(raw, PLANT, targets("+61421000001"))).join is None
+    assert decide.taken("m1", got, 0, 0, 1) == (
+        "250 2.0.0 m1: 1 joined, one SMS will say how often the same text came"
+    )
+
+
 def test_a_good_mail_becomes_one_sms_with_all_that_its_rule_says() -> None:
     raw = mail("Power is out", "ups@plant.example", "Subject: UPS", "Message-ID: <1@plant.example>")
     got = accepted(decided(raw, PLANT, targets("+61421000001")))

@@ -150,12 +150,13 @@ def test_a_sender_that_is_no_number_is_shown_and_not_answered(phone: str) -> Non
 
 def test_what_was_cut_the_price_and_the_resubmitted_one_stand_in_the_details() -> None:
     mail = samples.outbox(MailKind.DELIVERED)
-    sms = samples.sms(price=1_050, segments=2, resubmit_of="BRDGOLD")
+    sms = samples.sms(price=1_050, segments=2, resubmit_of="BRDGOLD", joined=57)
     told = view(mail, samples.stored(cut=("signature", "disclaimer")), (sms,), samples.CLINIC, local)
     assert [(d.label, d.value) for d in told.details] == [
         ("Length", "90 characters, 2 segments"),
         ("Price", "0.105"),
         ("Left out", "signature, disclaimer"),
+        ("Stands for", "57 mails with the same text"),
         ("Sent again for", "BRDGOLD"),
         ("Message ID", "BRDGQ7X2M4K9PLZT"),
     ]
