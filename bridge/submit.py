@@ -18,7 +18,7 @@ from bridge.errors import StoreError
 from bridge.retry import backoff_ms
 from bridge.sms import Input, Kind, Sms
 from bridge.sms_api import Outcome, Pace, SmsApi, TooLate, boot_clock
-from bridge.store import Store
+from bridge.store import Claimed, Store
 
 log = logging.getLogger(__name__)
 
@@ -71,53 +71,55 @@ class Submitter:
         self._not_sent = 0
         self._paused_until = 0.0
         self._stuck_since: float | None = None
-        self._hint: asyncio.Task[None] | None = None
+        self._more = True  # something may be due that the last claim did not take
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop``, then bring every send that has begun to its end."""
         sweeper = asyncio.create_task(self._sweep())
-        stopped = asyncio.create_task(stop.wait())
+        stopped = asyncio.create_task(self._stopped(stop))
         try:
             while not stop.is_set():
                 await self._round(stopped)
         finally:
             self._stopping = True
-            await _ended(sweeper, stopped, self._hint)
+            await _ended(sweeper, stopped)
             await self._drain()
 
-    async def _round(self, stopped: asyncio.Task[bool]) -> None:
-        """Claim what can be sent soon and begin to send it; with nothing to do, wait."""
+    async def _stopped(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._store.stop_claiming()
+
+    async def _round(self, stopped: asyncio.Task[None]) -> None:
+        """Claim what can be sent soon and begin to send it."""
         self._changed.clear()
         limit, wait_s = self._room()
         if not limit:
             await self._until_changed(stopped, wait_s)
             return
-        if self._hint is None or self._hint.done():
-            self._hint = asyncio.create_task(
-                self._hinted()
-            )  # before the claim: nothing queued meanwhile waits
         claimed_at = self._clock()
         try:
-            claimed = await self._store.claim(self._node, limit, self._step_us)
+            claimed = await self._claim(limit)
         except StoreError as error:
             log.error("nothing could be claimed", extra={"why": str(error)})
+            self._more = True
             await asyncio.wait({stopped}, timeout=backoff_ms(1, random.random()) / 1_000)  # noqa: S311
             return
         now = time.monotonic()
         for sms, wait_s in zip(claimed, claimed.waits_s, strict=True):
             self._begin(sms, claimed_at, now + wait_s)
+        self._more = claimed.more or claimed.again_s > 0
         if claimed.again_s:
             # Jitter, or all nodes would come at once.
             await asyncio.wait({stopped}, timeout=claimed.again_s * (1 + random.random() / 4))  # noqa: S311
-        elif not claimed:
-            await asyncio.wait({stopped, self._hint}, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _hinted(self) -> None:
-        with suppress(StoreError):
-            await self._store.wait("sms", IDLE_S)
+    async def _claim(self, limit: int) -> Claimed:
+        """Claim what is there, or what comes next when the last claim left nothing that is due."""
+        if self._more:
+            return await self._store.claim(self._node, limit, self._step_us)
+        return await self._store.claim_next(self._node, limit, self._step_us, IDLE_S)
 
-    async def _until_changed(self, stopped: asyncio.Task[bool], wait_s: float) -> None:
+    async def _until_changed(self, stopped: asyncio.Task[None], wait_s: float) -> None:
         changed = asyncio.create_task(self._changed.wait())
         await asyncio.wait({stopped, changed}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         await _ended(changed)
@@ -224,6 +226,7 @@ class Submitter:
         until = time.monotonic() + wait_ms / 1_000
         if until > self._paused_until:
             self._paused_until = until
+            self._store.stop_claiming()
             log.warning("sending pauses", extra={"wait_ms": wait_ms})
 
     async def _keep(self, sms: Sms, outcome: Outcome) -> None:
@@ -237,6 +240,7 @@ class Submitter:
                 except StoreError as error:
                     tries += 1
                     self._unstored += tries == 1
+                    self._store.stop_claiming()
                     log.error(
                         "an outcome could not be stored, trying again",
                         extra={"sms": sms.message_id, "outcome": outcome.input.kind, "why": str(error)},

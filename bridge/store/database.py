@@ -69,9 +69,24 @@ class Database(Protocol):
         """Return what ``unit`` returned, after its commit. A caller that is cancelled undoes nothing."""
         ...
 
-    async def write_together(self, units: Together[A, T], one: A) -> T:
+    async def write_together(self, units: Together[A, T], one: A, *, wakes: Topic | None = None) -> T:
         """Return what ``units`` returned for ``one``: it runs once for all that are asked for at the same time,
-        unless that fails for one of them. Else as `write`."""
+        unless that fails for one of them. Else as `write`.
+
+        ``wakes``: what it will tell of; a unit that stands by for that runs in the same commit, after it.
+        """
+        ...
+
+    async def write_when(self, topic: Topic, unit: Callable[[Tx], T], within_s: float) -> T | None:
+        """Return what ``unit`` returned, as `write` does; it stands by for news of ``topic``, so that what is queued
+        needs no second commit to be claimed. At the latest it runs ``within_s``; None: it was withdrawn before.
+
+        One unit at a time may stand by for a topic.
+        """
+        ...
+
+    def withdraw(self, topic: Topic) -> None:
+        """Let the unit that stands by for ``topic`` not run, if it has not begun."""
         ...
 
     async def read(self, unit: Callable[[Tx], T]) -> T:

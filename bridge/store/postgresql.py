@@ -273,7 +273,7 @@ class PostgresDatabase(ThreadedDatabase):
     def __init__(self, url: str, *, clock: Clock | None, busy_ms: int, on_commit: OnCommit) -> None:
         engine = PostgresEngine(url, clock=clock, busy_ms=busy_ms)
         super().__init__(engine, on_commit)
-        self._listener = Listener(url, lambda: engine.backend, on_commit)
+        self._listener = Listener(url, lambda: engine.backend, self.told)
         engine.listens = lambda: self._listener.backend
         self._watch = asyncio.create_task(_watch(engine), name="store-watch")
 

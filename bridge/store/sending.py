@@ -36,46 +36,56 @@ def claim(tx: Tx, terms: Terms, turns: Turns, node: str, limit: int, step_us: in
     moments = pacing.free(tx, step_us, limit)
     if not moments.count:
         return Claimed((), again_s=moments.again_us / 1_000_000)
-    taken = _of_accounts(tx, terms, turns, waiting, node, moments.count)
+    taken, more = _of_accounts(tx, terms, turns, waiting, node, moments.count)
     pacing.take(tx, moments, len(taken))
-    return Claimed(taken, moments.waits_s(len(taken)))
+    return Claimed(taken, moments.waits_s(len(taken)), more=more)
 
 
-def _of_accounts(tx: Tx, terms: Terms, turns: Turns, waiting: list[str], node: str, limit: int) -> list[Sms]:
-    """Senders take turns, so that one's flood does not delay another's alarm; of one sender the oldest due comes
-    first. An account that stands still gives at most its probe."""
+def _of_accounts(
+    tx: Tx, terms: Terms, turns: Turns, waiting: list[str], node: str, limit: int
+) -> tuple[list[Sms], bool]:
+    """Return what was taken, and whether more may be due.
+
+    Senders take turns, so that one's flood does not delay another's alarm; of one sender the oldest due comes
+    first. An account that stands still gives at most its probe.
+    """
     cut = next((i for i, key in enumerate(waiting) if key > turns.account), 0)
     taken: list[Sms] = []
+    more = False
     for place, key in enumerate(waiting[cut:] + waiting[:cut]):
         room = limit - len(taken)
         if room <= 0:
-            break
+            return taken, True
         account = accounts.get(tx, key)
         share = math.ceil(room / (len(waiting) - place)) if account.may_claim(tx.now) else 1
         if not account.may_claim(tx.now) and account.may_probe(tx.now):
             account = accounts.to_change(tx, key)  # one takes the probe, whoever asks at the same time
         if account.may_claim(tx.now) or account.may_probe(tx.now):
-            taken += _claim_of(tx, terms, turns, account, node, share)
-            turns.account = key
-    return taken
+            here, left = _claim_of(tx, terms, turns, account, node, share)
+            taken, more, turns.account = taken + here, more or left, key
+    return taken, more
 
 
-def _claim_of(tx: Tx, terms: Terms, turns: Turns, account: Account, node: str, limit: int) -> list[Sms]:
+def _claim_of(
+    tx: Tx, terms: Terms, turns: Turns, account: Account, node: str, limit: int
+) -> tuple[list[Sms], bool]:
     taken: list[Sms] = []
-    for sms in _due(tx, turns, account.key, limit):
+    due, more = _due(tx, turns, account.key, limit)
+    for sms in due:
         if sms.expires_at <= tx.now:
             change(tx, terms, sms, Input(Kind.EXPIRE))
         else:
             taken.append(change(tx, terms, sms, Input(Kind.CLAIM, node=node)))
     if taken and not account.may_claim(tx.now):
         accounts.put(tx, after_probe(account, tx.now))
-    return taken
+    return taken, more
 
 
-def _due(tx: Tx, turns: Turns, account: str, limit: int) -> list[Sms]:
-    """Return up to ``limit`` that are due, one sender after the other from where we left off."""
+def _due(tx: Tx, turns: Turns, account: str, limit: int) -> tuple[list[Sms], bool]:
+    """Return up to ``limit`` that are due, one sender after the other from where we left off; and whether others
+    may be due: a sender gave all it was asked for."""
     begin = last = turns.sender.get(account, "")
-    wrapped = False
+    wrapped = more = False
     found: list[Sms] = []
     for _ in range(MAX_ROUNDS):
         senders = [s for (s,) in tx.all("senders_waiting", account=account, last=last, limit=MAX_SENDERS)]
@@ -83,15 +93,19 @@ def _due(tx: Tx, turns: Turns, account: str, limit: int) -> list[Sms]:
         each = math.ceil((limit - len(found)) / len(here)) if here else 0
         for sender in here:
             share = min(each, limit - len(found))
-            found += map(sms_of, tx.all("claimable", account=account, sender=sender, now=tx.now, limit=share))
+            rows = tx.all("claimable", account=account, sender=sender, now=tx.now, limit=share)
+            found += map(sms_of, rows)
+            more = more or len(rows) == share
             turns.sender[account] = sender
             if len(found) >= limit:
-                return found
+                return found, True
         if wrapped and len(here) < MAX_SENDERS:
             break
         wrapped = wrapped or len(senders) < MAX_SENDERS
         last = senders[-1] if len(senders) == MAX_SENDERS else ""
-    return found
+    else:
+        more = True  # senders may be left that nobody has looked at
+    return found, more
 
 
 def finish(

@@ -125,7 +125,7 @@ class Store:
     async def accept(self, taken: Accept) -> Accepted:
         """Store a mail and its SMS. When this returns, they are safe: this is what a 250 promises."""
         try:
-            accepted = await self._database.write_together(self._accept, taken)
+            accepted = await self._database.write_together(self._accept, taken, wakes="sms")
         except StoreError as error:
             self._put_off = time.monotonic(), error
             raise
@@ -160,6 +160,20 @@ class Store:
         ``step_us``: microseconds from one send to the next over all nodes; 0: as fast as they come.
         """
         return await self._write(lambda tx: sending.claim(tx, self._terms, self._turns, node, limit, step_us))
+
+    async def claim_next(self, node: str, limit: int, step_us: int, within_s: float) -> Claimed:
+        """As `claim`, once something may be there to send, at the latest ``within_s``: what is accepted meanwhile is
+        claimed in the commit that accepts it. Nothing after `stop_claiming`."""
+        if self._hints.seen("sms"):
+            return await self.claim(node, limit, step_us)
+        claimed = await self._database.write_when(
+            "sms", lambda tx: sending.claim(tx, self._terms, self._turns, node, limit, step_us), within_s
+        )
+        return claimed or Claimed(())
+
+    def stop_claiming(self) -> None:
+        """Have the `claim_next` that waits return without having claimed, unless it has begun to."""
+        self._database.withdraw("sms")
 
     async def finish(
         self, sms_id: int, given: Input, answer: Answer | None, vendor_ids: Sequence[str] = ()

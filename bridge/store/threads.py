@@ -51,6 +51,8 @@ class _Call:
     unit: Callable[[Tx], Any] | None = None
     units: Together[Any, Any] | None = None
     one: Any = None
+    wakes: Topic | None = None  # who stands by for it runs in the same commit
+    stood_by: Topic | None = None  # it was such a one
 
 
 @dataclass(slots=True)
@@ -120,6 +122,8 @@ class ThreadedDatabase:
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        # Whoever takes a call out of it, by one atomic step, is the one that runs or answers it.
+        self._standing_by: dict[Topic, _Call] = {}
         self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._writer = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
@@ -128,8 +132,43 @@ class ThreadedDatabase:
     async def write(self, unit: Callable[[Tx], T]) -> T:
         return cast(T, await self._asked(_Call(self._loop.create_future(), unit)))
 
-    async def write_together(self, units: Together[A, T], one: A) -> T:
-        return cast(T, await self._asked(_Call(self._loop.create_future(), units=units, one=one)))
+    async def write_together(self, units: Together[A, T], one: A, *, wakes: Topic | None = None) -> T:
+        return cast(
+            T, await self._asked(_Call(self._loop.create_future(), units=units, one=one, wakes=wakes))
+        )
+
+    async def write_when(self, topic: Topic, unit: Callable[[Tx], T], within_s: float) -> T | None:
+        if self._closed:
+            raise StoreError("the database is closed")
+        assert topic not in self._standing_by
+        call = _Call(self._loop.create_future(), unit, stood_by=topic)
+        self._standing_by[topic] = call
+        timer = self._loop.call_later(within_s, self._begin, topic)
+        try:
+            return cast(T | None, await call.future)
+        finally:
+            timer.cancel()
+            if call.future.cancelled():
+                self.withdraw(topic)
+
+    def withdraw(self, topic: Topic) -> None:
+        call = self._standing_by.pop(topic, None)
+        if call is not None and not call.future.done():
+            call.future.set_result(None)
+
+    def told(self, topics: set[Topic]) -> None:
+        """Something of ``topics`` was committed, here or by another process: run what stands by for it, and tell
+        of the rest."""
+        rest = {topic for topic in topics if not self._begin(topic)}
+        if rest:
+            self._on_commit(rest)
+
+    def _begin(self, topic: Topic) -> bool:
+        """Run what stands by for ``topic`` now; return whether something did."""
+        call = self._standing_by.pop(topic, None)
+        if call is not None:
+            self._waiting.put(call)
+        return call is not None
 
     def _asked(self, call: _Call) -> "asyncio.Future[Any]":
         if self._closed:
@@ -146,6 +185,8 @@ class ThreadedDatabase:
         if self._closed:
             return
         self._closed = True
+        for topic in tuple(self._standing_by):
+            self.withdraw(topic)
         self._waiting.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
         await self._loop.run_in_executor(None, self._readers.shutdown)
@@ -158,7 +199,7 @@ class ThreadedDatabase:
     def _write_loop(self) -> None:
         while (call := self._waiting.get()) is not None:
             calls, last = self._drain(call)
-            works = self._commit(_works(calls))
+            works = self._commit(_works(calls) + self._works_woken_by(calls))
             self._hand_back(works)
             topics = set().union(*(work.item.topics for work in works))
             if topics:
@@ -179,6 +220,12 @@ class ThreadedDatabase:
             batch.append(call)
         return batch, False
 
+    def _works_woken_by(self, calls: list[_Call]) -> list[_Work]:
+        """The work of those who stand by for what ``calls`` will tell of: last, so that it sees all of that."""
+        topics = {call.wakes for call in calls if call.wakes is not None}
+        woken = (self._standing_by.pop(topic, None) for topic in topics)
+        return [_Work.of([call]) for call in woken if call is not None]
+
     def _commit(self, works: list[_Work]) -> list[_Work]:
         """Have all of it run, and what failed for one of many again for each."""
         self.engine.commit([work.item for work in works])
@@ -196,11 +243,13 @@ class ThreadedDatabase:
 
     def _deliver(self, works: list[_Work]) -> None:
         topics: set[Topic] = set()
+        seen: set[Topic | None] = set()
         for work in works:
             topics |= work.item.topics
+            seen |= {call.stood_by for call in work.calls}
             work.answer()
-        if topics:
-            self._on_commit(topics)
+        if topics - seen:
+            self.told(topics - seen)
 
 
 def _works(calls: list[_Call]) -> list[_Work]:

@@ -44,14 +44,18 @@ class Accepted:
 
 class Claimed(tuple[Sms, ...]):
     """SMS that are ours to send, and when: ``waits_s`` are seconds from the claim on, one for each, so that the
-    rate holds over all nodes. ``again_s``: there may be more, but no moment to send them is free for so long."""
+    rate holds over all nodes. ``more``: something else may be due; if ``again_s`` is not 0, no moment to send it is
+    free for so long."""
 
     waits_s: tuple[float, ...]
+    more: bool
     again_s: float
 
-    def __new__(cls, sms: Iterable[Sms], waits_s: tuple[float, ...] = (), again_s: float = 0.0) -> Self:
+    def __new__(
+        cls, sms: Iterable[Sms], waits_s: tuple[float, ...] = (), *, more: bool = False, again_s: float = 0.0
+    ) -> Self:
         claimed = super().__new__(cls, sms)
-        claimed.waits_s, claimed.again_s = waits_s, again_s
+        claimed.waits_s, claimed.more, claimed.again_s = waits_s, more, again_s
         return claimed
 
 

@@ -27,5 +27,12 @@ class Hints:
             return
         flag.clear()
 
+    def seen(self, topic: Topic) -> bool:
+        """Return whether there was a hint that nobody has seen, and take it down."""
+        flag = self._flag(topic)
+        raised = flag.is_set()
+        flag.clear()
+        return raised
+
     def _flag(self, topic: Topic) -> asyncio.Event:
         return self._flags.setdefault(topic, asyncio.Event())

@@ -116,17 +116,14 @@ class Step:
 def steps(engine: str) -> Sequence[Step]:
     """Return all steps from the final dot to the report's mark, in the order in which a mail passes them."""
     c = COMMITS[engine]
-    accepted = (_DATA, c.safe)
-    claimed = (*accepted, c.begins, c.safe)
+    claimed = (_DATA, c.safe)  # what is accepted while nothing else waits is claimed in the same commit
     answered = (_form("exit"), _ANSWER, *c.finish)
     new = Standing(answered=False, posts=0, sms=("",))
-    kept = Standing(answered=False, posts=0, sms=("queued",))
-    claim_open = Standing(posts=0, sms=("queued",))
+    taking = Standing(answered=False, posts=0, sms=("", "sending"))
     unsent = Standing(posts=0, sms=("sending",))
     sent = Standing(posts=1, sms=("sending",), taken=False)
     told = Standing(posts=1, sms=("submitted",), taken=False)
     ended = Standing(posts=1, sms=("delivered",), taken=False, handed_over=0, mail=("due",))
-    claiming = Standing(posts=0, sms=("queued", "sending"))
     finishing = Standing(posts=1, sms=("sending", "submitted"))
     marking = Standing(handed_over=1, mail=("due", "sent"))
     owed = Standing(posts=1, sms=("delivered",), handed_over=0, mail=("due",))
@@ -134,14 +131,11 @@ def steps(engine: str) -> Sequence[Step]:
     done = Standing(posts=1, sms=("delivered",), handed_over=1, mail=("sent",))
     hooked = (_HOOK, c.safe)
     return (
-        Step("before the commit of accept", (_DATA, c.begins), new),
-        Step("in the commit of accept", (_DATA, c.between), Standing(answered=False, sms=("", "queued")), new),
-        Step("after the commit of accept", (_DATA, c.safe), kept),
-        Step("before 250 is written", (_DATA, _said("entry")), Standing(answered=False, sms=("queued", "sending"))),
-        Step("after 250 is written", (_DATA, _said("exit")), Standing(answered=True, sms=("queued", "sending"))),
-        Step("before the commit of the claim", (*accepted, c.begins), claim_open),
-        Step("in the commit of the claim", (*accepted, c.between), claiming, claim_open),
-        Step("after the commit of the claim", (*accepted, c.begins, c.safe), unsent),
+        Step("before the commit of accept and claim", (_DATA, c.begins), new),
+        Step("in the commit of accept and claim", (_DATA, c.between), taking, new),
+        Step("after the commit of accept and claim", claimed, Standing(answered=False, posts=0, sms=("sending",))),
+        Step("before 250 is written", (_DATA, _said("entry")), Standing(answered=False, sms=("sending",))),
+        Step("after 250 is written", (_DATA, _said("exit")), Standing(answered=True, sms=("sending",))),
         Step("before the POST is written", (*claimed, _post("entry")), unsent),
         Step("when the POST is begun", (*claimed, _post("exit")), Standing(sms=("sending",), taken=False)),
         Step("after the POST is written", (*claimed, _form("exit")), sent),
