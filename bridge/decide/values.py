@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bridge.dsn import Wishes
 from bridge.rules import Mode, OnUnknown, Proof, ReportRule
 
 # Field order of an SMTP answer: "550 5.7.1 text".
@@ -60,7 +61,7 @@ class NewMail:
 
     ``header_message_id`` is the mail's Message-ID with its angle brackets, or None; ``references`` the chain
     that our answers continue. ``rule`` is the index of the sender rule, -1 when an operator
-    sent without one. ``cut`` names what was cut from the text.
+    sent without one. ``cut`` names what was cut from the text. ``dsn`` is what its client asked to be told.
     """
 
     sender: str
@@ -74,6 +75,7 @@ class NewMail:
     reports: ReportRule
     size: int
     cut: tuple[str, ...] = ()
+    dsn: Wishes | None = None
 
 
 @dataclass(frozen=True, slots=True)

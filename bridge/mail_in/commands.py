@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from bridge import dsn
+from bridge.dsn import Wish
+
 # atext of RFC 5322 and UTF-8 beyond it (RFC 6531); no control, no blank, no bracket can be part of it.
 _ATOMS: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u00a1-\ud7ff\ue000-\U0010ffff-]{1,256}"
 _QUOTED: Final = r'"[ !#-\[\]-~]{1,256}"'
@@ -20,11 +23,12 @@ _MAILBOX: Final = rf"(?:{_ATOMS}|{_QUOTED})(?:@(?:{_DOMAIN}|{_LITERAL}))?"
 
 _MAIL: Final = re.compile(rf"FROM: *(?:<({_MAILBOX})?>|({_MAILBOX}))((?: .*)?)", re.IGNORECASE)
 _RCPT: Final = re.compile(rf"TO: *(?:<({_MAILBOX})>|({_MAILBOX}))((?: .*)?)", re.IGNORECASE)
-_PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]{0,40})(?:=([!-<>-~]{1,1000}))?")
+_PARAMETER: Final = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9-]{0,40})(?:=([!-<>-~\u00a1-\ud7ff\ue000-\U0010ffff]{1,1000}))?"
+)
 _DIGITS: Final = re.compile(r"[0-9]{1,20}")
 
-# AUTH= (RFC 4954), RET= and ENVID= (RFC 3461) say nothing that we use; refusing them would lose mails of
-# Exchange, vCenter and sendmail, which send them unasked.
+# AUTH= (RFC 4954) says nothing that we use; refusing it would lose mails of Exchange, vCenter and sendmail.
 _OF_MAIL: Final = frozenset({"SIZE", "BODY", "SMTPUTF8", "AUTH", "RET", "ENVID"})
 _OF_RCPT: Final = frozenset({"NOTIFY", "ORCPT"})
 _BODIES: Final = frozenset({"7BIT", "8BITMIME"})
@@ -32,10 +36,21 @@ _BODIES: Final = frozenset({"7BIT", "8BITMIME"})
 
 @dataclass(frozen=True, slots=True)
 class MailFrom:
-    """A MAIL command: ``sender`` is empty for ``<>``; ``size`` is the declared one in octets, or 0."""
+    """A MAIL command: ``sender`` is empty for ``<>``; ``size`` is the declared one in octets, or 0.
+
+    ``envelope_id`` is what the client calls the mail (RFC 3461), or empty."""
 
     sender: str
     size: int
+    envelope_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RcptTo:
+    """A RCPT command: the recipient as it stands there, and what NOTIFY asks to be told of it, if it is there."""
+
+    address: str
+    wish: Wish | None = None
 
 
 class NotWellFormed(Exception):
@@ -59,18 +74,34 @@ def mail_from(argument: str) -> MailFrom:
     match = _MAIL.fullmatch(argument)
     if match is None:
         raise _why(argument, "FROM:")
-    size = _size(_parameters(match[3], _OF_MAIL)) if match[3] else 0
-    return MailFrom(match[1] or match[2] or "", size)
+    sender = match[1] or match[2] or ""
+    if not match[3]:
+        return MailFrom(sender, 0)
+    found = _parameters(match[3], _OF_MAIL)
+    try:
+        if "RET" in found:
+            dsn.returned(found["RET"])
+        envelope_id = dsn.envelope_id(found["ENVID"]) if "ENVID" in found else ""
+    except ValueError:
+        raise BadParameter from None
+    return MailFrom(sender, _size(found), envelope_id)
 
 
-def rcpt_to(argument: str) -> str:
-    """The recipient of ``RCPT <argument>`` as it stands there. Raises `NotWellFormed` or a kind of it."""
+def rcpt_to(argument: str) -> RcptTo:
+    """The recipient of ``RCPT <argument>``. Raises `NotWellFormed` or a kind of it."""
     match = _RCPT.fullmatch(argument)
     if match is None:
         raise _why(argument, "TO:")
-    if match[3]:
-        _parameters(match[3], _OF_RCPT)
-    return match[1] or match[2]
+    address = match[1] or match[2]
+    if not match[3]:
+        return RcptTo(address)
+    found = _parameters(match[3], _OF_RCPT)
+    try:
+        original = dsn.original(found["ORCPT"]) if "ORCPT" in found else ""
+        wish = Wish(dsn.notify(found["NOTIFY"]), original) if "NOTIFY" in found else None
+    except ValueError:
+        raise BadParameter from None
+    return RcptTo(address, wish)
 
 
 def _why(argument: str, keyword: str) -> NotWellFormed:
@@ -86,6 +117,8 @@ def _parameters(text: str, known: frozenset[str]) -> dict[str, str]:
         name = match[1].upper()
         if name not in known:
             raise UnknownParameter
+        if name in found:
+            raise BadParameter
         found[name] = match[2] or ""
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from bridge.decide import Client, Special, Target
+from bridge.dsn import Wish
 from bridge.mail_in import commands, replies
 from bridge.mail_in.collect import Collector
 from bridge.mail_in.connection import MAX_LONGEST, Connection, Over
@@ -221,7 +222,7 @@ class Conversation(Connection):
         elif not self.house.memory.has(said.size, known=bool(candidates)):
             self.say(replies.NO_MEMORY)
         else:
-            self._mail = Transaction(self.client, candidates, said.sender)
+            self._mail = Transaction(self.client, candidates, said.sender, said.envelope_id)
             self.say(replies.SENDER_OK)
 
     async def _rcpt_to(self, argument: bytes) -> None:
@@ -235,11 +236,11 @@ class Conversation(Connection):
             self.say(replies.TOO_MANY_RECIPIENTS)
             return
         try:
-            address = commands.rcpt_to(argument.decode("utf-8"))
+            said = commands.rcpt_to(argument.decode("utf-8"))
         except (commands.NotWellFormed, UnicodeDecodeError) as error:
             self.say(_syntax(error, replies.RCPT_SYNTAX, replies.BAD_RECIPIENT))
             return
-        self.say(_entered(mail, await self.house.intake.recipient(mail, address)))
+        self.say(_entered(mail, await self.house.intake.recipient(mail, said.address), said.wish))
 
     async def _rset(self, argument: bytes) -> None:
         if argument:
@@ -341,8 +342,8 @@ def _syntax(error: Exception, syntax: Reply, bad_address: Reply) -> Reply:
     return bad_address if isinstance(error, commands.NoAddress) else syntax
 
 
-def _entered(mail: Transaction, found: Target | Special | Reply) -> Reply:
-    """Put an accepted recipient into the transaction; the answer to it."""
+def _entered(mail: Transaction, found: Target | Special | Reply, wish: Wish | None) -> Reply:
+    """Put an accepted recipient into the transaction, with what is to be told of it; the answer to it."""
     if isinstance(found, bytes):
         return found
     if mail.special is not None or (isinstance(found, Special) and mail.targets):
@@ -351,6 +352,9 @@ def _entered(mail: Transaction, found: Target | Special | Reply) -> Reply:
         mail.special = found
     else:
         mail.targets.append(found)
+        if wish is not None:
+            for number in found.numbers:
+                mail.wishes.setdefault(number, wish)
     return replies.RECIPIENT_OK
 
 

@@ -133,6 +133,7 @@ class House:
             f"SIZE {self.settings.max_size}",
             "8BITMIME",
             "SMTPUTF8",
+            "DSN",
         ]
         if tls == "starttls" and not inside_tls:
             names.append("STARTTLS")

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from bridge import decide, log, message
 from bridge.decide import Accept, Client, Envelope, Refuse, Special, Target
+from bridge.dsn import Wish, Wishes
 from bridge.errors import MailError, StoreError
 from bridge.mail_in import replies
 from bridge.mail_in.collect import Body, Collector
@@ -27,18 +28,22 @@ T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("bridge.mail_in")
 _READERS: Final = 2  # threads that read big mails: each holds one mail whole meanwhile
+_TRUSTED: Final = ("auth", "network")  # reports to whom a mail only names as its sender would be backscatter
 _VENDOR_TEXT: Final = TextRule(subject="ignore", cut="none", stop_marks=(), fold="none", too_long="cut")
 _VENDOR_SEGMENTS: Final = 10
 
 
 @dataclass(slots=True)
 class Transaction:
-    """What one MAIL … DATA has said so far. ``special`` is set when the mail is for an address that makes no SMS."""
+    """What one MAIL … DATA has said so far. ``special`` is set when the mail is for an address that makes no SMS;
+    ``wishes`` are what the client asked to be told, by number."""
 
     client: Client
     candidates: tuple[SenderRule, ...]
     sender: str
+    envelope_id: str = ""
     targets: list[Target] = field(default_factory=list)
+    wishes: dict[str, Wish] = field(default_factory=dict)
     special: Special | None = None
     recipients: int = 0
 
@@ -100,6 +105,8 @@ class Intake:
         if isinstance(decision, Refuse):
             _log_refused("mail refused", transaction, decision)
             return Outcome(replies.refusal(decision))
+        if transaction.wishes:
+            decision = _with_wishes(decision, transaction)
         taken = await self._committed(self._store.accept(decision))  # the commit that 250 stands for
         _log_taken(taken, transaction, decision, began)
         line = decide.taken(taken.mail_id, decision, len(taken.queued), taken.duplicates, taken.joined)
@@ -175,6 +182,20 @@ class Intake:
 def _read(body: Body) -> InboundMail:
     mail = message.read(body.octets)
     return replace(mail, truncated=True) if body.cut else mail
+
+
+def _with_wishes(accept: Accept, transaction: Transaction) -> Accept:
+    """``accept`` with what the client asked to be told: of one that is proven itself, and if there is anybody to tell.
+
+    A mail from nobody has no reports but those of its sender's rule (RFC 3461, 5.2.2); NEVER holds all the same.
+    """
+    if accept.mail.proof not in _TRUSTED:
+        return accept
+    found = [
+        (number, wish) for number, wish in transaction.wishes.items() if transaction.sender or not wish.notify
+    ]
+    dsn = Wishes(transaction.envelope_id, tuple(found)) if found else None
+    return replace(accept, mail=replace(accept.mail, dsn=dsn))
 
 
 def _is_bounce(transaction: Transaction, body: Body) -> bool:

@@ -14,14 +14,14 @@ import css_inline
 
 from bridge import report
 from bridge.errors import RenderError
-from bridge.render import colour, headers, logo, mime
+from bridge.render import colour, delivery_status, headers, logo, mime
 from bridge.render.headers import Field
 from bridge.render.templates import TemplateFault, Templates
 from bridge.report import LocalTime, MailKind, OutboxMail, StoredMail, View, plain
 from bridge.rules import Brand
 from bridge.sms import Sms
 
-MAX_OCTETS: Final = 100_000  # of a whole mail; clients cut or clip longer ones
+MAX_OCTETS: Final = 100_000  # of a whole mail but for its parts for programs; clients cut or clip longer ones
 MAX_SHORTENINGS: Final = 6  # each halves rows and texts
 MAX_SUBJECT: Final = 200
 
@@ -91,19 +91,38 @@ class Renderer:
             view = report.view(mail, source, sms, look.brand, self._local)
         except ValueError as error:
             raise RenderError(str(error)) from error
+        for_programs = self._for_programs(mail, source, sms)
+        more = sum(map(len, for_programs)) if for_programs else 0
         for _ in range(MAX_SHORTENINGS):
-            rendered = self._laid_out(mail, source, view, look)
-            if len(rendered.raw) <= MAX_OCTETS:
+            rendered = self._laid_out(mail, source, view, look, for_programs)
+            if len(rendered.raw) <= MAX_OCTETS + more:
                 return rendered
             view = report.shortened(view)
         raise RenderError(f"the mail cannot be made shorter than {MAX_OCTETS:,} bytes")
 
-    def _laid_out(self, mail: OutboxMail, source: StoredMail | None, view: View, look: _Look) -> Rendered:
+    def _for_programs(
+        self, mail: OutboxMail, source: StoredMail | None, sms: Sequence[Sms]
+    ) -> tuple[bytes, bytes] | None:
+        """The delivery status and the header fields for a client that asked for them."""
+        told = report.delivery_report(mail, source, sms)
+        if told is None or source is None:
+            return None
+        return delivery_status.status(told, self._domain, self._local), delivery_status.kept_headers(source)
+
+    def _laid_out(
+        self,
+        mail: OutboxMail,
+        source: StoredMail | None,
+        view: View,
+        look: _Look,
+        for_programs: tuple[bytes, bytes] | None,
+    ) -> Rendered:
         faults = list(look.faults)
         subject = plain.one_line(self._made(look, view, "subject.txt", faults), MAX_SUBJECT)
         text = self._made(look, view, "body.txt", faults)
         html = self._inlined(self._made(look, view, "body.html", faults))
-        raw = mime.build(self._fields(mail, source, view, look.brand, subject), text, html, look.logo)
+        fields = self._fields(mail, source, view, look.brand, subject)
+        raw = mime.build(fields, text, html, look.logo, for_programs)
         return Rendered(raw, subject, text, html, tuple(faults))
 
     def envelope_sender(self, mail: OutboxMail) -> str:

@@ -19,14 +19,32 @@ _FROM: Final = re.compile(rb"^From ", re.MULTILINE)  # mailboxes put a ">" befor
 _PLAIN: Final = re.compile(rb"(?:(?!From )[\t -~]{0,900}\r\n)*")
 
 
-def build(fields: Sequence[Field], text: str, html: str, logo: Logo | None) -> bytes:
-    """The finished mail, CRLF, no line over 998 octets. Raises `RenderError` when it is not as asked."""
+def build(
+    fields: Sequence[Field],
+    text: str,
+    html: str,
+    logo: Logo | None,
+    for_programs: tuple[bytes, bytes] | None = None,
+) -> bytes:
+    """The finished mail, CRLF, no line over 998 octets. Raises `RenderError` when it is not as asked.
+
+    ``for_programs`` makes it a report of RFC 6522: a delivery status, and header fields of the mail it is about.
+    """
     mark = hashlib.sha256(f"{fields!r}{text}{html}".encode("utf-8", "replace")).hexdigest()[:24]
     page = _leaf("text/html; charset=utf-8", html)
     if logo:
         kind, body = _several("related", f"=_r{mark}", [page, _picture(logo)], '; type="text/html"')
         page = f"Content-Type: {kind}\r\n\r\n".encode() + body
     kind, body = _several("alternative", f"=_a{mark}", [_leaf("text/plain; charset=utf-8", text), page])
+    if for_programs:
+        status, header = for_programs
+        people = f"Content-Type: {kind}\r\n\r\n".encode() + body
+        parts = [
+            people,
+            b"Content-Type: message/delivery-status\r\n\r\n" + status,
+            b"Content-Type: text/rfc822-headers\r\n\r\n" + header,
+        ]
+        kind, body = _several("report", f"=_s{mark}", parts, "; report-type=delivery-status")
     return headers.write([*fields, ("MIME-Version", "1.0"), ("Content-Type", kind)]) + b"\r\n" + body
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from bridge.report import asked
 from bridge.report.values import MailKind, NewNotice, StoredMail
 from bridge.sms import FINAL, MINUTE, Sms, State
 
@@ -69,29 +70,39 @@ def told_after(after: Sms, notices: Sequence[NewNotice]) -> str:
 
 def refusals(refused: Sequence[Sms], mail: StoredMail) -> tuple[NewNotice, ...]:
     """Return the one ``failed`` mail for the numbers of a mail that were refused when it was taken."""
+    refused = heard_of(refused, mail)
     to = address(mail)
-    if not refused or not to or "failed" not in mail.reports.when:
+    if not refused or not to:
         return ()
     facts = _facts(refused[0]) if len(refused) == 1 else (("state", State.REFUSED.value),)
     return (NewNotice(MailKind.FAILED, to, facts),)
 
 
+def heard_of(refused: Sequence[Sms], mail: StoredMail) -> tuple[Sms, ...]:
+    """Return those of the refused SMS that the sender is told of."""
+    return tuple(sms for sms in refused if _asked(sms, mail, "failed" in mail.reports.when))
+
+
 def summary(group: Sequence[Sms], mail: StoredMail) -> tuple[NewNotice, ...]:
     """Return the summary of a group, all final or ten minutes old; none if the sender asked for none.
 
-    Who asked for failures alone gets one only when not all is well.
+    Who asked for failures alone gets one only when not all is well. ``mail`` has the wishes of the whole group.
     """
     to = address(mail)
     when = mail.reports.when
-    well = all(sms.state is State.DELIVERED for sms in group)
-    wanted = "delivered" in when or ("failed" in when and not well)
-    if not group or not to or not wanted:
+    wanted = any(
+        _asked(sms, mail, "delivered" in when or ("failed" in when and sms.state is not State.DELIVERED))
+        for sms in group
+    )
+    if not to or not wanted:
         return ()
     return (NewNotice(MailKind.SUMMARY, to),)
 
 
-def told_by_summary(sms: Sms) -> str:
+def told_by_summary(sms: Sms, mail: StoredMail) -> str:
     """Return what a summary tells of one of its SMS, as `Sms.told`; "still open" tells nothing."""
+    if not _asked(sms, mail, True):
+        return sms.told
     if sms.state in _IN_DOUBT:
         return Told.DOUBT.value
     return _WORD[sms.state].value if sms.state in FINAL else sms.told
@@ -125,10 +136,25 @@ def _told(sms: Sms, word: Told, mail: StoredMail, group_size: int, summarized: b
     if group_size > SUMMARY_ABOVE and not summarized:
         return ()
     to = address(mail)
-    if not to or sms.told == word or not (sms.told or _wanted(word, mail, summarized)):
+    if not to or sms.told == word or not _heard(sms, word, mail, summarized):
         return ()
     kind = MailKind.DELIVERED if word is Told.DELIVERED else MailKind.FAILED
     return (NewNotice(kind, to, _facts(sms), correction=bool(sms.told)),)
+
+
+def _asked(sms: Sms, mail: StoredMail, otherwise: bool) -> bool:
+    """Whether the client asked to be told of ``sms`` as it is; ``otherwise`` when it did not say."""
+    wish = asked.wish(sms, mail)
+    return asked.wants(wish, sms.state) if wish is not None else otherwise
+
+
+def _heard(sms: Sms, word: Told, mail: StoredMail, summarized: bool) -> bool:
+    """Whether the sender hears that ``sms`` is ``word`` now: it was asked for, or corrects what was told before."""
+    wish = asked.wish(sms, mail)
+    if wish is None:
+        return bool(sms.told) or _wanted(word, mail, summarized)
+    turned = sms.told not in (Told.NOTHING, Told.DOUBT)  # a delay that was told needs no correction
+    return bool(wish.notify) and (turned or asked.wants(wish, sms.state))
 
 
 def _wanted(word: Told, mail: StoredMail, summarized: bool) -> bool:

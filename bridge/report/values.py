@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bridge.dsn import Wishes
 from bridge.rules import ReportRule
 
 
@@ -32,7 +33,7 @@ class OutboxState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredMail:
-    """A mail that came in, as stored. ``id`` is ours (told in the 250)."""
+    """A mail that came in, as stored. ``id`` is ours (told in the 250). ``dsn``: what its client asked to be told."""
 
     id: str
     received_at: int
@@ -47,6 +48,7 @@ class StoredMail:
     reports: ReportRule
     size: int
     cut: tuple[str, ...]
+    dsn: Wishes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge import phone
-from bridge.report import alarms, plain, sentences
+from bridge.report import alarms, asked, plain, sentences
 from bridge.report.sentences import Outcome, Tone
 from bridge.report.units import LocalTime, price, when
 from bridge.report.values import MailKind, OutboxMail, StoredMail
@@ -85,6 +85,7 @@ def view(
     """
     facts = dict(mail.facts)
     make = _MAKERS[mail.kind]
+    sms = asked.tellable(sms, source) if len(sms) > 1 else sms
     return replace(
         make(mail, facts, source, sms, local),
         subject=_bare_subject(source),

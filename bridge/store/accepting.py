@@ -172,6 +172,7 @@ def _tell_refused(tx: Tx, terms: Terms, mail_id: str, refused: tuple[Sms, ...]) 
     row = tx.one("mail_by_id", id=mail_id)
     assert row is not None
     mail = mail_of(row)
+    refused = notices.heard_of(refused, mail)
     due = notices.refusals(refused, mail)
     for notice in due:
         outbox.write(tx, terms, notice, mail=mail, sms_id=refused[0].id if len(refused) == 1 else None)

@@ -1,13 +1,15 @@
 """Mails of ours: written with the change they tell of, claimed, rendered once, handed over or given up."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
+from bridge.dsn import Wishes
 from bridge.report.values import NewNotice, OutboxState, StoredMail
 from bridge.sms import MINUTE, Sms
 from bridge.store import keys
 from bridge.store.database import Tx
-from bridge.store.rows import facts_text, mail_of, outbox_of, sms_of
+from bridge.store.rows import facts_text, mail_of, outbox_of, sms_of, wishes_of
 from bridge.store.terms import Terms
 from bridge.store.values import OutboxWork
 
@@ -59,10 +61,22 @@ def claim(tx: Tx, limit: int, node: str) -> tuple[OutboxWork, ...]:
     for *columns, raw in rows:
         mail = outbox_of(tuple(columns), raw)
         tx.run("take_outbox", id=mail.id, node=node, until=tx.now + LEASE_MS)
-        source = tx.one("mail_by_id", id=mail.mail_id) if mail.mail_id else None
+        row = tx.one("mail_by_id", id=mail.mail_id) if mail.mail_id else None
+        source = mail_of(row) if row else None
+        if source and mail.group:
+            source = with_wishes_of_group(tx, source, mail.group)
         sms = _sms_of(tx, mail.sms_id, mail.mail_id, mail.group)
-        work.append(OutboxWork(mail, mail_of(source) if source else None, sms))
+        work.append(OutboxWork(mail, source, sms))
     return tuple(work)
+
+
+def with_wishes_of_group(tx: Tx, mail: StoredMail, group: str) -> StoredMail:
+    """Return ``mail`` with what the clients of its whole group asked to be told; the first one names it."""
+    found = [wishes for (text,) in tx.all("wishes_of_batch", batch=group) if (wishes := wishes_of(text))]
+    if not found:
+        return mail
+    named = next((one.envelope_id for one in found if one.envelope_id), "")
+    return replace(mail, dsn=Wishes(named, tuple(pair for one in found for pair in one.recipients)))
 
 
 def adopt(tx: Tx) -> int:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from bridge.decide.values import NewMail
+from bridge.dsn import Wish, Wishes
 from bridge.event import News
 from bridge.report.values import MailKind, OutboxMail, OutboxState, StoredMail
 from bridge.retry import Account, Stop
@@ -55,6 +56,7 @@ def mail_of(row: Row) -> StoredMail:
     when, to = at.pop("reports_when"), at.pop("reports_to")
     at["references"] = tuple(json.loads(at["references"]))
     at["cut"] = tuple(json.loads(at["cut"]))
+    at["dsn"] = wishes_of(at["dsn"])
     return StoredMail(**at, reports=ReportRule(frozenset(json.loads(when)), to))
 
 
@@ -75,8 +77,25 @@ def mail_values(mail: NewMail, mail_id: str, now: int, batch: str) -> dict[str, 
         "reports_to": mail.reports.to,
         "size": mail.size,
         "cut": _list(mail.cut),
+        "dsn": _wishes_text(mail.dsn),
         "batch": batch,
     }
+
+
+def wishes_of(text: str | None) -> Wishes | None:
+    """Return what the client of a mail asked to be told, as it is stored."""
+    if text is None:
+        return None
+    envelope_id, recipients = json.loads(text)
+    found = [(number, Wish(frozenset(notify), original)) for number, notify, original in recipients]
+    return Wishes(envelope_id, tuple(found))
+
+
+def _wishes_text(wishes: Wishes | None) -> str | None:
+    if wishes is None:
+        return None
+    found = [(number, sorted(wish.notify), wish.original) for number, wish in wishes.recipients]
+    return json.dumps([wishes.envelope_id, found])
 
 
 @lru_cache(256)

@@ -73,11 +73,11 @@ def _summary(tx: Tx, terms: Terms, batch: str) -> None:
     row = tx.one("take_batch", id=batch)
     if row is None or row[0] is None or row[0] > tx.now:
         return  # another node is at it or was faster, or the group has grown
-    mail, *_ = mail_and_group(tx, batch)
+    mail = outbox.with_wishes_of_group(tx, mail_and_group(tx, batch)[0], batch)
     for notice in notices.summary(group, mail):
         outbox.write(tx, terms, notice, mail=mail, group=batch)
         for sms in group:
-            told = notices.told_by_summary(sms)
+            told = notices.told_by_summary(sms, mail)
             if told != sms.told:
                 save(tx, replace(sms, told=told))
     tx.run("batch_summarized", id=batch, at=tx.now)

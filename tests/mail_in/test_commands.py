@@ -44,7 +44,7 @@ def test_what_is_not_clearly_an_address_is_none(argument: str) -> None:
 @given(st.text(max_size=40))
 def test_no_recipient_holds_a_control_a_blank_outside_quotes_or_a_bracket(text: str) -> None:
     try:
-        address = commands.rcpt_to(f"TO:<{text}>")
+        address = commands.rcpt_to(f"TO:<{text}>").address
     except NotWellFormed:
         return
     assert all(character.isprintable() or ord(character) > 0xA0 for character in address)

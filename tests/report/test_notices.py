@@ -150,7 +150,7 @@ def test_who_gets_a_summary(when: Any, ends: list[State], wanted: bool) -> None:
 
 
 def test_a_summary_tells_of_each_what_it_knows() -> None:
-    told = {state: told_by_summary(sms(state, told="x")) for state in State}
+    told = {state: told_by_summary(sms(state, told="x"), mail()) for state in State}
     assert told[S.UNKNOWN] == told[S.HELD] == Told.DOUBT
     assert told[S.SUBMITTED] == told[S.QUEUED] == "x"
     assert (told[S.DELIVERED], told[S.CANCELLED], told[S.UNCONFIRMED]) == (

@@ -2,15 +2,19 @@
 
 -- name: insert_mail
 INSERT INTO mail (id, received_at, sender, proof, rule, client, subject, header_message_id, "references", brand,
-                  reports_when, reports_to, size, cut, batch)
+                  reports_when, reports_to, size, cut, dsn, batch)
 VALUES (:id, :received_at, :sender, :proof, :rule, :client, :subject, :header_message_id, :references, :brand,
-        :reports_when, :reports_to, :size, :cut, :batch);
+        :reports_when, :reports_to, :size, :cut, :dsn, :batch);
 
 -- name: mail_by_id
 SELECT {mail} FROM mail m WHERE m.id = :id;
 
 -- name: mail_with_batch
 SELECT {mail}, m.batch, b.size, b.summarized_at FROM mail m LEFT JOIN batch b ON b.id = m.batch WHERE m.id = :id;
+
+-- What the clients of a group asked to be told, the first mail first.
+-- name: wishes_of_batch
+SELECT m.dsn FROM mail m WHERE m.batch = :batch AND m.dsn IS NOT NULL ORDER BY m.id;
 
 -- A known text whose time is over may come again. Nothing is written when it is a duplicate.
 -- name: note_seen
