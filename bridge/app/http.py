@@ -26,6 +26,11 @@ MAX_HEAD: Final = 32 * 1024  # octets of a request line with its header, and of 
 MAX_WAITING: Final = 8  # requests of one connection that came before the answer to the first
 MAX_CONNECTIONS: Final = 200  # with SMTP's and our own, below the 1,024 files that a process may often have
 MAX_PER_ADDRESS: Final = 100
+_UNREADABLE: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+    b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nCache-Control: no-store\r\n"
+    b"Content-Length: 11\r\nConnection: close\r\n\r\nbad request"
+)
 
 
 class _Server(uvicorn.Server):
@@ -78,6 +83,10 @@ class _Connection(HttpToolsProtocol):
             self._late.cancel()
             self._late = None
 
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(_UNREADABLE)
+        self.transport.close()
+
     # --- called by the parser ---
 
     def on_message_begin(self) -> None:
@@ -85,6 +94,10 @@ class _Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise ValueError(
+                "a transfer encoding that nobody undoes"
+            )  # RFC 9112, 6.1; llhttp looks at the last alone
         if self._in_head:  # a trailer is no header: the app would take it for one
             super().on_header(name, value)
 

@@ -27,6 +27,17 @@ MAX_BODY: Final = 64 * 1024
 MAX_EVENTS: Final = 200  # in one body; the vendor posts one
 BODY_S: Final = 15.0  # for the whole body to arrive
 
+# No browser has any business here; one that is led here anyway must make nothing of an answer.
+_STRICT: Final = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
 Ready = Callable[[], Awaitable[str]]
 
 
@@ -66,6 +77,7 @@ def app(store: Store, settings: HookSettings, ready: Ready) -> ASGIApp:
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         response = await answer(Request(scope, receive))
+        response.raw_headers.extend(_STRICT)
         await response(scope, receive, send)
 
     return serve

@@ -10,9 +10,9 @@ MAX_TEXT: Final = 4_000  # characters shown of one text: 25 segments; a report s
 MAX_LINE: Final = 300  # characters shown of a text that stands on one line
 
 # C0 but for tab and line feed, DEL, C1; lone surrogates, which UTF-8 cannot carry; interlinear marks, the
-# byte order mark, and the tag characters that hide text.
+# byte order mark, what has no width (but for joiners), and the tag characters that hide text.
 _UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u180e\u200b\u2060-\u2064\u206a-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 # Embeddings, overrides and isolates (Unicode UAX 9): left open, they turn round what stands behind them.
 _DIRECTION: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")

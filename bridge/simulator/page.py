@@ -23,18 +23,6 @@ MAX_ITEMS = 300
 MAX_PREVIEW = 120
 PING_S = 15.0
 
-SECURITY = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 FILES = {"/": ("phone.html", "text/html"), "/phone.css": ("phone.css", "text/css"),
          "/phone.js": ("phone.js", "text/javascript")}  # fmt: skip
 
@@ -62,7 +50,7 @@ class Page:
     async def file(self, request: Request) -> Response:
         """One of the page's own three files; there are no others."""
         body, kind = self._files[request.url.path]
-        return Response(body, media_type=kind, headers=SECURITY)
+        return Response(body, media_type=kind)
 
     async def about(self, request: Request) -> Response:
         """What the page says beside the phones: the table of magic numbers and how to send a first SMS."""
@@ -77,8 +65,7 @@ class Page:
                 "at_the_answer": [_magic_view(magic) for magic in AT_THE_ANSWER],
                 "sender": settings.accounts[0].sender,
                 "token": settings.accounts[0].token,
-            },
-            headers=SECURITY,
+            }
         )
 
     async def thread(self, request: Request) -> Response:
@@ -86,13 +73,13 @@ class Page:
         items = self._vendor.books.threads.get(request.query_params.get("number", ""), deque())
         last = list(islice(reversed(items), MAX_ITEMS))[::-1]
         views = [item_view(item) for item in last]
-        return JSONResponse({"items": views, "total": len(items)}, headers=SECURITY)
+        return JSONResponse({"items": views, "total": len(items)})
 
     async def live(self, request: Request) -> Response:
         """The stream of changes: first all phones, then those that changed."""
         if not same_origin(request):
             return Response(status_code=403)
-        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=SECURITY)
+        return StreamingResponse(self._stream(), media_type="text/event-stream")
 
     async def _stream(self) -> AsyncIterator[bytes]:
         try:

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.simulator import admin, page
@@ -30,6 +30,19 @@ API = "/api/v2.04"
 KEEP_ALIVE_S = 5
 BACKLOG = 1_024
 STOP_WITHIN_S = 3
+# On all that is not the vendor's API: a browser may show it.
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 _PORT = re.compile(r":[0-9]*$")
 
 
@@ -49,10 +62,12 @@ def application(vendor: Vendor) -> ASGIApp:
         # The hot path of benchmarks goes straight to its endpoint.
         if scope["path"] == API + "/HttpApi/SMS":
             await send(scope, receive, send_message)
-        elif scope["path"].startswith(API) or _named_well(scope, vendor.settings):
+        elif scope["path"].startswith(API):
             await starlette(scope, receive, send_message)
+        elif _named_well(scope, vendor.settings):
+            await starlette(scope, receive, _strictly(send_message))
         else:
-            await PlainTextResponse("unknown host name", 421)(scope, receive, send_message)
+            await PlainTextResponse("unknown host name", 421)(scope, receive, _strictly(send_message))
 
     return front
 
@@ -167,6 +182,18 @@ async def end(task: asyncio.Task[None]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=0.5)
+
+
+def _strictly(send: Send) -> Send:
+    """Return ``send`` with the strict headers put on every answer."""
+    more = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
+
+    async def send_strictly(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return send_strictly
 
 
 def is_loopback(address: str) -> bool:

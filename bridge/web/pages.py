@@ -15,9 +15,12 @@ from bridge.web import words
 
 _STATIC: Final = {"desk.css": "text/css; charset=utf-8", "desk.js": "text/javascript; charset=utf-8"}
 # Characters that act instead of showing: controls but for tab and line feed, lone surrogates (UTF-8 cannot
-# carry them), and the marks that turn round what stands behind them (UAX 9), so that "exe.gnp" looks like a
-# picture. An operator sees them by their numbers.
-_ACTING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# carry them), the marks that turn round what stands behind them (UAX 9), so that "exe.gnp" looks like a
+# picture, and those without any width, by which two names look alike. An operator sees them by their numbers.
+# Joiners stay: scripts and emoji need them.
+_ACTING: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u180e\u200b\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 
 
 class Pages:

@@ -254,8 +254,8 @@ def hostile(sms: Sms) -> dict[str, bytes]:
 NAMES = tuple(hostile(Sms(*[""] * 16)))  # type: ignore[arg-type]
 
 
-@pytest.mark.threat(18, "CPU until the answer", of="hostile bodies", unit="ms", at_most=100)
-@pytest.mark.threat(18, "not 4xx, or changed something", of="hostile bodies")
+@pytest.mark.threat(18, "CPU until the answer", of="hostile bodies and requests", unit="ms", at_most=100)
+@pytest.mark.threat(18, "not 4xx, or changed something", of="hostile bodies and requests")
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_hostile_body_is_4xx_changes_nothing_and_is_quick(
     calling: Calling, store: Store, sms: Sms, name: str

@@ -222,7 +222,7 @@ async def test_a_cancelled_caller_does_not_cut_the_send_and_close_waits_for_it()
         await asyncio.wait_for(closing, 20)
 
 
-@pytest.mark.threat(21, "connections to elsewhere", of="requests")
+@pytest.mark.threat(21, "connections to elsewhere", of="calls")
 async def test_redirects_are_not_followed_and_proxies_of_the_environment_are_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

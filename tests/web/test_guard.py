@@ -19,6 +19,7 @@ STRICT = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
 }
 PATHS = ["/", "/mails", "/mails/1", "/mails/1/html", "/mails/1/raw", "/messages/1", "/metrics", "/healthz", "/readyz",
          "/static/desk.css", "/static/desk.js", "/static/nothing", "/static/..%2Fbase.html", "/nothing", "/mails/x",
