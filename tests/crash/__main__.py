@@ -20,6 +20,7 @@ from tests.crash.world import world
 
 STEPS_SPEED: Final = 60.0  # of the service's wall clock
 ROUND: Final = 50  # kills on one database
+STORIES: Final = 5  # told of a round that went wrong
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +55,8 @@ def _random(options: argparse.Namespace) -> Verdict:
             bad_days(made, seed)
             kill_at_random(made, kills, seed)
             found = made.judged()
+            if not found.good:
+                print("\n".join(map(made.story, found.named()[:STORIES])))
         total = found if total is None else _sum(total, found)
         print(
             f"seed {seed}: {kills} kills, {found.accept.handled} SMS promised, "

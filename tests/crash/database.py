@@ -17,6 +17,8 @@ Rows = list[tuple[Any, ...]]
 
 STATE_OF: Final = """SELECT sms.state, coalesce(outbox.state, '') FROM sms LEFT JOIN outbox ON outbox.sms_id = sms.id
                      WHERE sms.number = '{}'"""
+STORY_OF: Final = """SELECT sms.state, sms.due_at, history.at, history.state, note, history.attempt, times, last_at
+                     FROM sms JOIN history ON history.sms_id = sms.id WHERE number = '{}' ORDER BY history.id"""
 OPEN_SMS: Final = "SELECT count(*) FROM sms WHERE state IN ('queued', 'sending', 'unknown', 'submitted')"
 OPEN_MAILS: Final = "SELECT count(*) FROM outbox WHERE state = 'due'"
 

@@ -78,6 +78,12 @@ class Verdict:
             )
         return "\n".join([*lines, f"held for a person: {self.held}"])
 
+    def named(self) -> tuple[str, ...]:
+        """Return what went wrong by name alone: numbers, and Message-IDs of mails."""
+        tallies = (self.accept, self.send, self.event, self.report)
+        names = [name for tally in tallies for name in (*tally.lost, *tally.avoidable, *tally.stuck)]
+        return tuple(dict.fromkeys(names))
+
     def faults(self) -> str:
         """Return what went wrong, by name, for whoever has to look at it."""
         return "\n".join(

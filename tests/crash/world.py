@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from tests.crash.clients import Client
 from tests.crash.clock import Clock
-from tests.crash.database import OPEN_MAILS, OPEN_SMS, Database, Engine, postgresql, sqlite_in
+from tests.crash.database import OPEN_MAILS, OPEN_SMS, STORY_OF, Database, Engine, postgresql, sqlite_in
 from tests.crash.judge import Verdict, verdict
-from tests.crash.records import Evidence, Row
+from tests.crash.records import Evidence, Poll, Post, Report, Row
 from tests.crash.smarthost import Smarthost
 from tests.crash.vendor import AUTH, SENDER, TOKEN, Vendor
 from tests.flow.running import Bridge, Loop, command, serve, write_config
@@ -138,6 +138,20 @@ class World:
             if (left := self.unsettled()) < least:
                 least, until = left, time.monotonic() + within_s
         return verdict(self.evidence(**more))
+
+    def story(self, name: str) -> str:
+        """Return all that is known of the SMS to a number, or that a mail is about, for whoever has to look at it."""
+        told = {report.message_id: report.number for report in self.smarthost.reports}
+        number = told.get(name, name)
+        asked = [post for post in self.vendor.posts if post.number == number]
+        names = {post.message_id.upper() for post in asked}
+        seen: list[Post | Poll | Report] = [*asked]
+        seen += [poll for poll in self.vendor.polls if poll.message_id.upper() in names]
+        seen += [report for report in self.smarthost.reports if report.number == number]
+        seen.sort(key=lambda one: one.at)
+        hooks = [hook for hook in self.vendor.hooks if hook.number == number]
+        rows = self.database.look(STORY_OF.format(number))
+        return "\n  ".join([f"{number}, now {time.monotonic():.1f}:", *map(str, [*rows, *seen, *hooks])])
 
     def evidence(self, **more: Any) -> Evidence:
         """Return what is known now."""
