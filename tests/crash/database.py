@@ -19,6 +19,7 @@ STATE_OF: Final = """SELECT sms.state, coalesce(outbox.state, '') FROM sms LEFT 
                      WHERE sms.number = '{}'"""
 STORY_OF: Final = """SELECT sms.state, sms.due_at, history.at, history.state, note, history.attempt, times, last_at
                      FROM sms JOIN history ON history.sms_id = sms.id WHERE number = '{}' ORDER BY history.id"""
+MOVES: Final = "SELECT count(*) FROM history"  # a poll that is like the one before is counted on its line
 OPEN_SMS: Final = "SELECT count(*) FROM sms WHERE state IN ('queued', 'sending', 'unknown', 'submitted')"
 OPEN_MAILS: Final = "SELECT count(*) FROM outbox WHERE state = 'due'"
 
