@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.crash.database import Engine
 from tests.crash.judge import Tally, Verdict
-from tests.crash.random_kills import bad_days, kill_at_random
+from tests.crash.random_kills import PAUSE_S, bad_days, kill_at_random
 from tests.crash.step_kills import kill_at_step
 from tests.crash.steps import steps
 from tests.crash.world import world
@@ -53,7 +53,7 @@ def _random(options: argparse.Namespace) -> Verdict:
         begun, kills = time.monotonic(), min(left, ROUND)
         with world(options.engine, nodes=options.nodes, speed=options.speed) as made:
             bad_days(made, seed)
-            kill_at_random(made, kills, seed)
+            kill_at_random(made, kills, seed, options.pause)
             found = made.judged()
             if not found.good:
                 print("\n".join(map(made.story, found.named()[:STORIES])))
@@ -76,6 +76,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-steps", action="store_true", help="random moments only")
     parser.add_argument(
         "--speed", type=float, help="of the wall clock: 20; 3 for several nodes, which beat in true time"
+    )
+    parser.add_argument(
+        "--pause", type=float, default=PAUSE_S, help="of a client between two mails, in seconds (%(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     options = parser.parse_args(arguments)

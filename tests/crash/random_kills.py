@@ -50,15 +50,16 @@ def bad_days(world: World, seed: int) -> None:
     world.smarthost.drops = lambda: chance.random() < 0.02
 
 
-def kill_at_random(world: World, kills: int, seed: int) -> None:
+def kill_at_random(world: World, kills: int, seed: int, pause_s: float = PAUSE_S) -> None:
     """Start all nodes and the clients; kill nodes, one at a time or all at once, and start them, ``kills`` times.
 
-    Of several nodes one stands still now and then, for longer than the others wait for it.
+    Of several nodes one stands still now and then, for longer than the others wait for it. ``pause_s`` is that of a
+    client between two mails.
     """
     chance = random.Random(f"kills {seed}")
     world.start_all()
     world.clients = [
-        Client(f"s{seed}c{place}", world.port, seed=seed, pause_s=PAUSE_S) for place in range(CLIENTS)
+        Client(f"s{seed}c{place}", world.port, seed=seed, pause_s=pause_s) for place in range(CLIENTS)
     ]
     for client in world.clients:
         client.start()

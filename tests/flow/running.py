@@ -240,7 +240,11 @@ SERVE: Final = ("bridge", "serve")
 
 
 def serve(
-    config: Path, *options: str, env: Mapping[str, str] | None = None, program: Sequence[str] = SERVE
+    config: Path,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = SERVE,
+    within_s: float = WITHIN_S,
 ) -> Bridge:
     """Start the service and wait until it says that it is ready."""
     process = subprocess.Popen(
@@ -253,7 +257,8 @@ def serve(
     bridge = Bridge(config, process)
     ready: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read, args=(process, bridge.lines, ready), daemon=True).start()
-    wait_for("the bridge to be ready or to end", lambda: not ready.empty() or process.poll() is not None)
+    ended_or_ready = lambda: not ready.empty() or process.poll() is not None  # noqa: E731
+    wait_for("the bridge to be ready or to end", ended_or_ready, within_s)
     assert not ready.empty(), "".join(bridge.lines)
     bridge.ports = ready.get()
     return bridge
