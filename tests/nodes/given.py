@@ -16,7 +16,7 @@ import psycopg
 
 from tests.crash.vendor import AUTH, SENDER, TOKEN, Vendor
 from tests.flow.mails import JO, mail
-from tests.flow.running import Bridge, Loop, serve, write_config
+from tests.flow.running import Bridge, Loop, serve, wait_for, write_config
 
 AT_ONCE = 50  # recipients of one mail
 
@@ -79,12 +79,29 @@ class Nodes:
         """Return the numbers that the node with that id is sending."""
         return {number for (number,) in self.ask(f"SELECT number FROM sms WHERE node = '{node}'")}
 
-    def given_up(self) -> set[str]:
-        """Return the numbers whose node was found gone."""
-        rows = self.ask(
-            "SELECT s.number FROM sms s JOIN history h ON h.sms_id = s.id WHERE h.note LIKE 'node gone%'"
+    def given_up(self) -> dict[str, int]:
+        """Return the numbers whose node was found gone, with the ms from the last claim to that."""
+        return dict(
+            self.ask(
+                "SELECT s.number, h.at - s.claimed_at FROM sms s JOIN history h ON h.sms_id = s.id"
+                " WHERE h.note LIKE 'node gone%'"
+            )
         )
-        return {number for (number,) in rows}
+
+    def caught_sending(self, *nodes: Bridge) -> Bridge:
+        """Let one of ``nodes`` stand still in the middle of sending, whichever is at it, and return it."""
+
+        def look() -> Bridge | None:
+            for node in nodes:
+                freeze(node)
+                if len(self.sending(self.id_of(node))) > 2:  # one may be stored as sent at this moment
+                    return node
+                thaw(node)
+            return None
+
+        found = wait_for("one that is sending", look)
+        assert found is not None
+        return found
 
     def id_of(self, node: Bridge) -> str:
         """Return a node's id in the database."""
