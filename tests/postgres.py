@@ -59,7 +59,7 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it answers. It recovers first, if it was killed."""
         options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        command = [program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self.process = process = subprocess.Popen(
                 [*command, "-k", str(self.folder), *options],
@@ -137,7 +137,7 @@ def running(
 
 def _make(data: Path) -> None:
     command = [
-        _program("initdb"),
+        program("initdb"),
         "-D",
         str(data),
         "-U",
@@ -154,7 +154,7 @@ def _make(data: Path) -> None:
         raise RuntimeError(f"initdb failed: {done.stderr.decode(errors='replace')[-500:]}")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Return the newest there is; without it the test is skipped, or fails where all must be there (CI=true)."""
     path = _found(name)
     if path is None:

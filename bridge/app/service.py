@@ -160,6 +160,9 @@ async def _start(service: _Service, parts: Sequence[Part]) -> Ports:
         service.stack.push_async_callback(api.close)
         if Part.SEND in parts:
             service.loops["send"] = wiring.submitter_of(service.config, service.store, api, service.here).run
+            purger = wiring.purger_of(service.config, service.store, service.here)
+            if purger is not None:
+                service.loops["purge"] = purger.run
         if Part.EVENTS in parts:
             service.loops["events"] = wiring.poller_of(service.config, service.store, api, service.here).run
     if Part.REPORTS in parts:

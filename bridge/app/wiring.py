@@ -14,11 +14,12 @@ from bridge.config import Config, Http, Smtp, load_users, validity
 from bridge.errors import ConfigError
 from bridge.mail_out import MailOut, Signer, Smarthost
 from bridge.poller import Poller
+from bridge.purger import Purger
 from bridge.render import Renderer
 from bridge.reporter import Reporter
 from bridge.sms import Sms
 from bridge.sms_api import Credentials, SmsApi
-from bridge.store import Store
+from bridge.store import Retention, Store
 from bridge.submit import Submitter
 from bridge.web import DeskSettings
 
@@ -106,6 +107,17 @@ def reporter_of(config: Config, store: Store, here: Heartbeat) -> tuple[Reporter
     ours = partial(here.holds, "reports")
     renderer = renderer_of(config)
     return Reporter(store, renderer, mail_out, signer, node=here.node.id, is_ours=ours), mail_out
+
+
+def retention_of(config: Config) -> Retention:
+    """Return how long is kept what is over."""
+    return Retention(config.retention.text_ms, config.retention.records_ms)
+
+
+def purger_of(config: Config, store: Store, here: Heartbeat) -> Purger | None:
+    """Return what does away with the rest; None when all is kept for ever."""
+    retention = retention_of(config)
+    return Purger(store, retention, is_ours=partial(here.holds, "send")) if retention.is_given else None
 
 
 def served(of: Smtp | Http) -> ServedCertificate | None:

@@ -1,14 +1,16 @@
 """``smsbridge check-config``, ``schema`` and ``migrate``."""
 
+import asyncio
 import json
 import os
 import sys
 from argparse import Namespace
 from pathlib import Path
 
+from bridge.cli.actor import actor
 from bridge.cli.output import clean
-from bridge.cli.setting import config_path, configured
-from bridge.config import check, json_schema
+from bridge.cli.setting import config_path, configured, opened
+from bridge.config import Config, check, json_schema
 from bridge.store import migrate as migrate_store
 
 _EX_CONFIG = 78
@@ -34,8 +36,16 @@ def schema(options: Namespace) -> int:
 
 def migrate(options: Namespace) -> int:
     """Bring the database up to this version."""
-    database = configured(options).database
+    config = configured(options)
+    database = config.database
     before, after = migrate_store(database.whole())
+    if before != after:
+        asyncio.run(_record(config, before, after))
     did = "made new" if not before else "up to date already" if before == after else f"was {before}"
     print(f"{clean(database.address)}: schema {after}, {did}")
     return 0
+
+
+async def _record(config: Config, before: int, after: int) -> None:
+    async with opened(config) as store:
+        await store.privacy.note(actor(), "migrate", was=before, schema=after)

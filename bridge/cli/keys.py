@@ -1,5 +1,6 @@
 """``smsbridge user`` and ``smsbridge dkim``: passwords and keys. Neither is ever an argument or printed."""
 
+import asyncio
 import getpass
 import os
 import sys
@@ -7,10 +8,12 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from bridge.cli.output import fail
-from bridge.cli.setting import config_path
-from bridge.config import keep_readers, load_users, remove_user, set_user, smtp_users_path, user_name
-from bridge.errors import BridgeError
+from bridge.cli.actor import actor
+from bridge.cli.output import clean, fail
+from bridge.cli.setting import config_path, configured, opened
+from bridge.config import Config, keep_readers, load_users, remove_user, set_user, smtp_users_path, user_name
+from bridge.errors import BridgeError, ConfigError, StoreError
+from bridge.store import is_there
 
 _SHORTEST: Final = 10
 _LONGEST: Final = 1_024  # octets: what the SMTP server takes at AUTH
@@ -33,6 +36,7 @@ def user_remove(options: Namespace) -> int:
     if not remove_user(path, name):
         return fail(f"there is no user {name} in {path}")
     print(f"removed {name}; {_LATER}")
+    _record(options, "user remove", name)
     return 0
 
 
@@ -45,7 +49,24 @@ def _set(options: Namespace, *, new: bool) -> int:
         return fail(f"there is no user {name} in {path}; `smsbridge user add --smtp {name}` adds it")
     set_user(path, name, _hash(_asked()))
     print(f"{'added' if new else 'changed'} {name}; {_LATER}")
+    _record(options, "user add" if new else "user passwd", name)
     return 0
+
+
+def _record(options: Namespace, what: str, name: str) -> None:
+    """Note it in the audit record, if there is a database: users are often added before the first start."""
+
+    async def note(config: Config) -> None:
+        async with opened(config) as store:
+            await store.privacy.note(actor(), what, name)
+
+    try:
+        config = configured(options)
+        if is_there(config.database.whole()):
+            asyncio.run(note(config))
+    except (ConfigError, StoreError) as error:
+        why = "the configuration has mistakes" if isinstance(error, ConfigError) else str(error)
+        print(clean(f"smsbridge: not in the audit record: {why}"), file=sys.stderr)
 
 
 def _hash(password: str) -> str:

@@ -1,21 +1,23 @@
 """``smsbridge messages …``, ``send`` and ``resume``: what an operator sees and does, beside a running service."""
 
-import asyncio
-import getpass
+import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
+from bridge.cli.actor import actor
 from bridge.cli.output import as_json, fail, shorter
-from bridge.cli.setting import configured, opened
+from bridge.cli.setting import on_the_store
 from bridge.cli.story import line_object, object_of, print_lines, print_story, story_object
 from bridge.config import Config
 from bridge.decide import Accept, Refuse, by_hand
+from bridge.errors import BridgeError
 from bridge.phone import display
 from bridge.sms import Sms, State
-from bridge.store import SmsFilter, SmsLine, SmsStory, Store
+from bridge.store import Actor, SmsFilter, SmsLine, SmsStory, Store
 
 _PAGE: Final = 500  # rows read at once
+_MOST_PIPED: Final = 64 * 1024  # octets of a text: far more than any limit of segments
 
 
 def rows(options: Namespace) -> int:
@@ -36,7 +38,7 @@ def rows(options: Namespace) -> int:
             print_lines([line async for line in found], config.timezone)
         return 0
 
-    return _with_store(options, work)
+    return on_the_store(options, work)
 
 
 async def _found(store: Store, wanted: SmsFilter, limit: int) -> AsyncIterator[SmsLine]:
@@ -65,17 +67,17 @@ def show(options: Namespace) -> int:
             print_story(story, config.timezone)
         return 0
 
-    return _with_store(options, work)
+    return on_the_store(options, work)
 
 
 def resubmit(options: Namespace) -> int:
     """Send the same text to the same number again, as a new message, through the policy."""
-    return _again(options, lambda sms: sms.number)
+    return _again(options, "resubmit", lambda sms: sms.number)
 
 
 def forward(options: Namespace) -> int:
     """Send the text of a message to another number, as a new message, through the policy."""
-    return _again(options, lambda sms: str(options.number))
+    return _again(options, "forward", lambda sms: str(options.number))
 
 
 def release(options: Namespace) -> int:
@@ -93,11 +95,23 @@ def send(options: Namespace) -> int:
     """Send one SMS by hand."""
 
     async def work(config: Config, store: Store) -> int:
-        if not options.text.strip():
+        text = _piped() if options.text == "-" else options.text
+        if not text.strip():
             return fail("the text is empty")
-        return await _queue(store, by_hand(config.policy, options.number, options.text), options)
+        return await _queue(store, by_hand(config.policy, options.number, text), "send", options)
 
-    return _with_store(options, work)
+    return on_the_store(options, work)
+
+
+def _piped() -> str:
+    """Return the text from standard input, without its last line end: arguments can be seen by every user."""
+    octets = sys.stdin.buffer.read(_MOST_PIPED + 1)
+    if len(octets) > _MOST_PIPED:
+        raise BridgeError("the text is too long")
+    try:
+        return octets.decode().replace("\r\n", "\n").removesuffix("\n")
+    except UnicodeDecodeError:
+        raise BridgeError("the text is not UTF-8") from None
 
 
 def resume(options: Namespace) -> int:
@@ -106,34 +120,24 @@ def resume(options: Namespace) -> int:
     async def work(config: Config, store: Store) -> int:
         if options.account and options.account not in config.vendor.accounts:
             return fail(f"there is no account {options.account}; known: {', '.join(config.vendor.accounts)}")
-        number = await store.resume(options.account)
+        number = await store.resume(options.account, actor())
         print(f"resumed {number} account{'' if number == 1 else 's'}" if number else "nothing was stopped")
         return 0
 
-    return _with_store(options, work)
-
-
-Work = Callable[[Config, Store], Awaitable[int]]
-
-
-def _with_store(options: Namespace, work: Work) -> int:
-    async def run() -> int:
-        config = configured(options)
-        async with opened(config) as store:
-            return await work(config, store)
-
-    return asyncio.run(run())
+    return on_the_store(options, work)
 
 
 def _no_such(options: Namespace) -> int:
     return fail(f"there is no message {shorter(options.id)}; `smsbridge messages list` shows the newest")
 
 
-def _again(options: Namespace, number_of: Callable[[Sms], str]) -> int:
+def _again(options: Namespace, what: str, number_of: Callable[[Sms], str]) -> int:
     async def work(config: Config, store: Store) -> int:
         story = await store.show(options.id)
         if story is None:
             return _no_such(options)
+        if not story.sms.text:
+            return fail(f"the text of message {story.sms.id} is not kept any more")
         decision = by_hand(
             config.policy,
             number_of(story.sms),
@@ -143,9 +147,9 @@ def _again(options: Namespace, number_of: Callable[[Sms], str]) -> int:
             subject=story.mail.subject,
             references=_thread(story),
         )
-        return await _queue(store, decision, options)
+        return await _queue(store, decision, what, options)
 
-    return _with_store(options, work)
+    return on_the_store(options, work)
 
 
 def _thread(story: SmsStory) -> tuple[str, ...]:
@@ -153,11 +157,11 @@ def _thread(story: SmsStory) -> tuple[str, ...]:
     return (*story.mail.references, own) if own else story.mail.references
 
 
-async def _queue(store: Store, decision: Accept | Refuse, options: Namespace) -> int:
+async def _queue(store: Store, decision: Accept | Refuse, what: str, options: Namespace) -> int:
     """Store what policy lets through, and tell what was queued and what was not."""
     if isinstance(decision, Refuse):
         return fail(decision.text)
-    accepted = await store.accept(decision)
+    accepted = await store.accept_by_hand(decision, what, actor())
     refused = [sms for sms in decision.sms if sms.refused]
     if options.json:
         as_json(object_of(sms, decision.mail.sender) for sms in accepted.queued)
@@ -176,14 +180,17 @@ def _refused(number: str, why: str) -> dict[str, Any]:
 
 
 def _act(
-    options: Namespace, verb: Callable[[Store, str, str], Awaitable[Sms | None]], wanted: State, else_say: str
+    options: Namespace,
+    verb: Callable[[Store, str, Actor], Awaitable[Sms | None]],
+    wanted: State,
+    else_say: str,
 ) -> int:
     async def work(config: Config, store: Store) -> int:
         story = await store.show(options.id)
         if story is None:
             return _no_such(options)
         before = story.sms.state
-        sms = await verb(store, story.sms.message_id, _who())
+        sms = await verb(store, story.sms.message_id, actor())
         if sms is None or sms.state is not wanted or before is wanted:
             return fail(f"message {story.sms.id} is {before}: {else_say}")
         if options.json:
@@ -192,11 +199,4 @@ def _act(
             print(f"message {sms.id} to {display(sms.number)} was {before} and is {sms.state}")
         return 0
 
-    return _with_store(options, work)
-
-
-def _who() -> str:
-    try:
-        return f"command line, {getpass.getuser()}"
-    except (OSError, KeyError):
-        return "command line"
+    return on_the_store(options, work)

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+_HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
 _WIDEST: Final = 60  # characters of one column; longer values end in an ellipsis
 
 # Control characters of both sets, lone surrogates, line and paragraph ends, direction marks, interlinear and
@@ -66,6 +68,13 @@ def iso(at: int | None) -> str | None:
 def local(at: int, zone: datetime.tzinfo) -> str:
     """Return a time in ms UTC as the operator's clock shows it."""
     return datetime.datetime.fromtimestamp(at / 1000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def days(ms: int | None) -> str:
+    """Return a time that is given in the configuration, for people: ``for 30 days``, ``for ever``."""
+    if ms is None:
+        return "for ever"
+    return f"for {ms / _DAY_MS:.0f} days" if ms >= 2 * _DAY_MS else f"for {ms / _HOUR_MS:.0f} hours"
 
 
 def fail(say: str) -> int:

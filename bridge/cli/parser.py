@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _checks(commands)
     _messages(commands)
     _keys(commands)
+    _privacy(commands)
     return top
 
 
@@ -139,7 +140,10 @@ def _messages(commands: Commands) -> None:
         _with_config(commands.add_parser("send", help="send one SMS by hand, through the policy"))
     )
     by_hand.add_argument("number", help="a number or an alias")
-    by_hand.add_argument("text", help="the text, in quotes")
+    by_hand.add_argument(
+        "text",
+        help="the text, in quotes; - reads it from standard input, where no other user of this machine sees it",
+    )
     by_hand.set_defaults(run=_runs("messages", "send"))
 
     resume = _with_config(commands.add_parser("resume", help="send again after sending stopped itself"))
@@ -200,3 +204,29 @@ def _keys(commands: Commands) -> None:
     keygen.add_argument("--domain", required=True, help="the domain of the From addresses of our mails")
     keygen.add_argument("--selector", default="bridge", help="the name of this key in DNS (bridge)")
     keygen.set_defaults(run=_runs("keys", "dkim_keygen"))
+
+
+def _privacy(commands: Commands) -> None:
+    purge = _json(
+        _with_config(
+            commands.add_parser("purge", help="do away with what is kept for long enough (`retention`)")
+        )
+    )
+    purge.add_argument(
+        "--number",
+        metavar="NUMBER",
+        help="forget all that is known of this number, whatever its age; - reads it from standard input",
+    )
+    purge.add_argument("--dry-run", action="store_true", help="only say how much that would be")
+    purge.add_argument(
+        "--rewrite",
+        action="store_true",
+        help="then write all of the database anew, so that no remains lie in its files; no mail can be taken meanwhile",
+    )
+    purge.set_defaults(run=_runs("privacy", "purge"))
+
+    verbs = commands.add_parser("audit", help="who did what").add_subparsers(required=True, metavar="VERB")
+    rows = _json(_with_config(verbs.add_parser("list", help="newest first")))
+    rows.add_argument("--since", metavar="WHEN", help="30m, 24h, 7d ago; or a day such as 2026-03-01")
+    rows.add_argument("--limit", type=_rows, default=50, metavar="ROWS", help="how many at most (50)")
+    rows.set_defaults(run=_runs("privacy", "audit_list"))

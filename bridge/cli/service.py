@@ -1,9 +1,21 @@
 """``smsbridge serve`` and ``smsbridge simulator``."""
 
+import hashlib
+import logging
+import resource
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bridge.cli.setting import configured
+from bridge import __version__
+from bridge.cli.actor import actor
+from bridge.cli.setting import config_path, configured
+from bridge.errors import StoreError
+
+if TYPE_CHECKING:
+    from bridge.app.service import Ports
+    from bridge.store import Store
 
 
 def serve(options: Namespace) -> int:
@@ -15,9 +27,27 @@ def serve(options: Namespace) -> int:
 
     config = configured(options)
     log.set_up(config.log.level, config.log.format)
+    log.catch_the_rest()
+    _leave_no_core()
     named = str(Path(options.config).resolve()) if options.config else ""
-    uvloop.run(run_service(config, options.only, file=named))
+    mark = hashlib.sha256(config_path(options).read_bytes()).hexdigest()[:16]
+    parts = ",".join(options.only)
+
+    async def record(_: "Ports", store: "Store") -> None:
+        by = replace(actor(), via="service")
+        try:
+            await store.privacy.note(by, "start", parts=parts, version=__version__, configuration=mark)
+        except StoreError as error:
+            logging.getLogger("bridge.app").warning("the start is not recorded", extra={"why": str(error)})
+
+    uvloop.run(run_service(config, options.only, file=named, on_ready=record))
     return 0
+
+
+def _leave_no_core() -> None:
+    """The memory of this process holds secrets, numbers and texts: the system writes none of it to a disk."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def simulator(options: Namespace) -> int:

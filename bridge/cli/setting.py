@@ -1,9 +1,10 @@
 """Where the configuration is found, and the store that it names, for the commands that need them."""
 
+import asyncio
 import contextlib
 import os
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from bridge.app.database import open_store_of
 from bridge.config import Config, load
 from bridge.errors import ConfigError, StoreError
 from bridge.store import Store, is_there
+
+Work = Callable[[Config, Store], Awaitable[int]]
 
 _PLACES: Final = ("config/bridge.yaml", "/etc/smsbridge/bridge.yaml")
 
@@ -47,3 +50,14 @@ async def opened(config: Config) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def on_the_store(options: Namespace, work: Work) -> int:
+    """Return the exit code of what ``work`` does with the configuration and its store."""
+
+    async def run() -> int:
+        config = configured(options)
+        async with opened(config) as store:
+            return await work(config, store)
+
+    return asyncio.run(run())

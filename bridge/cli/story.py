@@ -91,7 +91,7 @@ def print_story(story: SmsStory, zone: datetime.tzinfo) -> None:
         if value:
             print(f"{name:12} {clean(value)}")
     print()
-    for line in story.sms.text.splitlines():
+    for line in (story.sms.text or "(not kept any more)").splitlines():
         print(f"    | {clean(line)}")
     print()
     for at, who, what in sorted(_happened(story), key=lambda one: one[0]):

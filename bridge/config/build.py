@@ -20,6 +20,7 @@ from bridge.config.settings import (
     Listener,
     Log,
     Outbox,
+    Retention,
     Smarthost,
     Smtp,
     Vendor,
@@ -50,6 +51,7 @@ def config_of(file: FileModel) -> Config:
         webhook=_webhook(file),
         replies_channel=file.replies.channel,
         outbox=_outbox(file.outbox),
+        retention=Retention(file.retention.text, file.retention.records),
         log=Log(file.log.level, file.log.format),
     )
 

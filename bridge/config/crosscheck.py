@@ -21,7 +21,7 @@ def check_all(parts: Parts) -> Iterator[Finding]:
     """Every finding about how the parts fit together."""
     for check in (
         _tls, _listeners, _connections, _web_addresses, _accounts, _prefixes, _aliases, _own_addresses,
-        _smarthost, _signing, _database,
+        _smarthost, _signing, _database, _retention,
     ):  # fmt: skip
         yield from check(parts)
 
@@ -203,6 +203,29 @@ def _database(parts: Parts) -> Iterator[Finding]:
         yield Finding(
             ("database_password",), "is used by nothing: write {password} into the address in database"
         )
+
+
+_ANSWERED_MS = 8 * 86_400_000  # the vendor gives an answer to the last SMS of the seven days before
+
+
+def _retention(parts: Parts) -> Iterator[Finding]:
+    kept, duplicates, vendor = parts.retention, parts.duplicates, parts.vendor
+    if kept is None:
+        return
+    if kept.text and kept.records and kept.text > kept.records:
+        yield Finding(("retention", "text"), "is longer than retention.records: a text goes with its record")
+    for name, value in (("text", kept.text), ("records", kept.records)):
+        if value and duplicates and value < duplicates.window:
+            text = "is shorter than duplicates.window, in which a mail is remembered: write at least as much"
+            yield Finding(("retention", name), text)
+    if not kept.records:
+        return
+    if vendor and kept.records < vendor.give_up_after:
+        text = "is shorter than vendor.give_up_after, until when news of an SMS is waited for"
+        yield Finding(("retention", "records"), text)
+    elif kept.records < _ANSWERED_MS:
+        text = "under 8d: an answer that comes later goes to inbound_to, not to the sender"
+        yield Finding(("retention", "records"), text, "warning")
 
 
 def _within(domain: str, parent: str) -> bool:

@@ -21,7 +21,6 @@ KEYS: dict[tuple[str, ...], str] = {
     ("senders", _EACH, "limits", "over"): "pacing",
     ("spend_cap",): "a cap of money",
     ("optouts",): "opt-outs",
-    ("retention",): "purging",
 }
 PROOFS = ("dmarc", "spf", "upstream")
 

@@ -212,6 +212,17 @@ class DuplicatesModel(Section):
     window: Annotated[Duration, between("1m", "30d")] = setting("24h", "how long a mail is remembered")
 
 
+class RetentionModel(Section):
+    """How long is kept what is over; what is under way is kept anyway."""
+
+    text: Annotated[Duration, between("1d", "9999d")] | None = setting(
+        None, "texts of SMS, answers and mails, after the SMS became final; default: for ever"
+    )
+    records: Annotated[Duration, between("1d", "9999d")] | None = setting(
+        None, "who sent what to which number when, and what became of it; default: for ever"
+    )
+
+
 class DkimModel(Section):
     """How our mails are signed."""
 
@@ -287,6 +298,7 @@ class FileModel(Section):
     text: TextModel = setting({}, "how the text of an SMS is made")
     replies: RepliesModel = setting({}, "who mails replies")
     duplicates: DuplicatesModel = setting({}, "the same mail twice")
+    retention: RetentionModel = setting({}, "how long what is over is kept")
     expire_after: Annotated[Duration, between("1m", "7d")] = setting(
         "12h", "a queued SMS older than this is not sent"
     )

@@ -15,10 +15,12 @@ from bridge.config.files import Surroundings
 from bridge.config.model import (
     BrandModel,
     DeskModel,
+    DuplicatesModel,
     FileModel,
     HttpModel,
     OutboxModel,
     PrefixesModel,
+    RetentionModel,
     SmtpModel,
     VendorModel,
     WebhookModel,
@@ -82,6 +84,8 @@ class Parts:
     number_types: list[str] | None = None
     aliases: Mapping[str, list[str]] = field(default_factory=dict)
     outbox: OutboxModel | None = None
+    duplicates: DuplicatesModel | None = None
+    retention: RetentionModel | None = None
     database: str | None = None
     database_password: SecretStr | None = None
 

@@ -139,6 +139,14 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long is kept what is over; None is for ever."""
+
+    text_ms: int | None
+    records_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged, and how."""
 
@@ -177,4 +185,5 @@ class Config:
     webhook: Webhook
     replies_channel: Literal["bridge", "vendor"]
     outbox: Outbox
+    retention: Retention
     log: Log

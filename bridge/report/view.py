@@ -198,8 +198,14 @@ def _outcome(sms: Sms, facts: Mapping[str, str]) -> Outcome:
     return sentences.outcome(sms, state, facts.get("result", sms.result))
 
 
+def _text(sms: Sms) -> str:
+    """The text of an SMS; of one that is kept no longer there is still news."""
+    return plain.several_lines(sms.text) if sms.text else "(This text is not kept any more.)"
+
+
 def _details(sms: Sms, source: StoredMail | None) -> tuple[Detail, ...]:
-    parts = [Detail("Length", f"{len(sms.text):,} characters, {_count(sms.segments, 'segment')}")]
+    characters = f"{len(sms.text):,} characters, " if sms.text else ""
+    parts = [Detail("Length", characters + _count(sms.segments, "segment"))]
     if sms.price is not None:
         parts.append(Detail("Price", price(sms.price)))
     if source and source.cut:
@@ -226,7 +232,7 @@ def _refused(mail: OutboxMail, source: StoredMail | None, sms: Sequence[Sms], lo
         sentence="We may not send to these numbers." + (f" {rest}" if others else ""),
         advice="Nothing was sent to them and nothing was charged. If you think a number should be allowed, "
         "please ask your administrator.",
-        text=plain.several_lines(refused[0].text),
+        text=_text(refused[0]),
         rows=_rows(refused)[:MAX_ROWS],
         more=max(0, len(refused) - MAX_ROWS),
     )
@@ -264,7 +270,7 @@ def _summary(
         advice="Please check the numbers that did not work, or reach these people in another way."
         if count[Tone.BAD]
         else "",
-        text=plain.several_lines(sms[0].text),
+        text=_text(sms[0]),
         details=tuple(details),
         rows=_rows(sms)[:MAX_ROWS],
         more=max(0, len(sms) - MAX_ROWS),

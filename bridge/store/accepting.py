@@ -9,14 +9,14 @@ from typing import Any, Final
 from bridge.decide.values import Accept, NewMail, NewSms
 from bridge.report import notices
 from bridge.sms import MINUTE, NEVER, Sms, State
-from bridge.store import joining, keys, outbox
+from bridge.store import audit, joining, keys, outbox
 from bridge.store.changing import save
 from bridge.store.database import Tx
 from bridge.store.rows import mail_of, sms_values, with_id
 from bridge.store.rows import mail_values as values_of_mail
 from bridge.store.taking import Taking
 from bridge.store.terms import Terms
-from bridge.store.values import Accepted
+from bridge.store.values import Accepted, Actor
 
 # A mail without Message-ID may come again because our 250 was lost: senders try again within minutes.
 UNHEARD_MS: Final = 15 * MINUTE
@@ -58,6 +58,14 @@ def _accepted(tx: Tx, terms: Terms, one: Taking, stored: tuple[Sms, ...]) -> Acc
     return Accepted(one.mail_id, queued, duplicates, len(refused), joined)
 
 
+def accept_by_hand(tx: Tx, terms: Terms, taken: Accept, what: str, by: Actor) -> Accepted:
+    """Store what an operator asked for, and that they did; see `Store.accept_by_hand`."""
+    (accepted,) = accept(tx, terms, [taken])
+    for sms in accepted.queued:
+        audit.note(tx, by, what, sms.id, number=sms.number, segments=sms.segments, of=sms.resubmit_of)
+    return accepted
+
+
 def acknowledge(tx: Tx, mail_id: str) -> None:
     """The client has heard our 250: what it sends from now on is meant, even if it is the same."""
     tx.run("seen_heard", mail_id=mail_id)
@@ -96,8 +104,12 @@ def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> None:
 def _mark(mail: NewMail, new: NewSms) -> bytes | None:
     if mail.header_message_id is None and mail.proof == "operator":
         return None  # no line that breaks: a person sees what happened
-    refused = "refused" if new.refused else ""
-    return keys.fingerprint(mail.sender, mail.header_message_id, new.number, new.text, refused)
+    return mark_of(mail.sender, mail.header_message_id, new.number, new.text, refused=bool(new.refused))
+
+
+def mark_of(sender: str, header: str | None, number: str, text: str, *, refused: bool) -> bytes:
+    """Return what tells that one text of one mail to one number has come before."""
+    return keys.fingerprint(sender, header, number, text, "refused" if refused else "")
 
 
 def _note(tx: Tx, terms: Terms, one: Taking, mark: bytes) -> dict[str, Any]:

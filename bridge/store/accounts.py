@@ -2,10 +2,11 @@
 
 from bridge.retry import Account, Answer, Stop, after_answer, resumed
 from bridge.sms import HOUR, Sms
-from bridge.store import alarms
+from bridge.store import alarms, audit
 from bridge.store.database import Tx
 from bridge.store.rows import account_of, account_text
 from bridge.store.terms import Terms
+from bridge.store.values import Actor
 
 STOP_ALARM_EVERY_MS = HOUR  # a circuit that opens and closes all day is one alarm an hour
 
@@ -56,13 +57,14 @@ def hear(tx: Tx, terms: Terms, sms: Sms, answer: Answer, why: str) -> None:
         alarms.note(tx, terms, _alarm_key(now.key, now.stop), facts, STOP_ALARM_EVERY_MS)
 
 
-def resume(tx: Tx, key: str | None) -> int:
+def resume(tx: Tx, key: str | None, by: Actor) -> int:
     """Let one account send again, or all; return how many stood still."""
     stopped = [a for a in everyone(tx) if a.stop is not Stop.NONE and key in (None, a.key)]
     for account in stopped:
         put(tx, resumed(account))
         for stop in Stop:
             alarms.forget(tx, _alarm_key(account.key, stop))  # should it stop again, that is news
+        audit.note(tx, by, "resume", account.key, stopped=account.stop.value)
     if stopped:
         tx.tell("sms")
     return len(stopped)

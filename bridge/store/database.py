@@ -93,6 +93,13 @@ class Database(Protocol):
         """Return what ``unit`` returned; it sees one moment and may not write."""
         ...
 
+    async def wipe(self, *, rewrite: bool) -> bool:
+        """Take what was dropped out of the log beside the database; False: somebody still reads what was before.
+
+        With ``rewrite`` all of the database is written anew, without remains. Nobody else can write meanwhile.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what was begun, and close."""
         ...

@@ -50,7 +50,12 @@ def settle(tx: Tx, taking: Sequence[Taking]) -> tuple[SameText, ...]:
 
 
 def _mark(one: Taking, new: NewSms) -> bytes:
-    return keys.fingerprint(one.mail.sender, new.number, new.text, new.account, new.mode)
+    return mark_of(one.mail.sender, new.number, new.text, new.account, new.mode)
+
+
+def mark_of(sender: str, number: str, text: str, account: str, mode: str) -> bytes:
+    """Return what tells that one sender's text to one number comes again."""
+    return keys.fingerprint(sender, number, text, account, mode)
 
 
 def _known(tx: Tx, marks: Sequence[bytes]) -> dict[bytes, SameText]:

@@ -12,7 +12,8 @@ from bridge.store.database import Tx
 from bridge.store.terms import Terms
 from bridge.store.values import LeaseLine, Node, NodeLine
 
-# Parts with work that one node at a time does: polls (events), what ends by time (send), mails due by time (reports).
+# Parts with work that one node at a time does: polls (events), what ends by time and purges (send), mails due by time
+# (reports).
 LEASED: Final = ("events", "reports", "send")
 WAITED_MS: Final = 60_000  # more than a transaction may be older than one that was before it
 SEEN_FOR_MS: Final = HOUR  # a node that is gone is shown so long

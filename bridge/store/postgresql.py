@@ -19,7 +19,7 @@ from bridge.errors import StoreError
 from bridge.store.at_once import asking_there, inserting_there
 from bridge.store.database import Clock, Row, Topic, Tx, Values
 from bridge.store.postgresql_listen import CHANNEL, LISTENING, Listener
-from bridge.store.postgresql_schema import check_schema
+from bridge.store.postgresql_schema import check_schema, rewrite_tables
 from bridge.store.postgresql_session import Session, is_standby, raced, translated
 from bridge.store.queries import numbered
 from bridge.store.threads import Item, OnCommit, ThreadedDatabase
@@ -230,6 +230,12 @@ class PostgresEngine:
         if now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at, self._listening = now, session.count(LISTENING % self.listens())
         return self._listening > 0
+
+    def wipe(self, *, rewrite: bool) -> bool:
+        """The server cleans up by itself (autovacuum); the log that it writes is its own affair."""
+        if rewrite:
+            rewrite_tables(self._url)
+        return True
 
     def end_writing(self) -> None:
         self._drop()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import psycopg
+from psycopg import sql
 
 from bridge.errors import StoreError
 from bridge.store.database import Row
@@ -83,13 +84,26 @@ def check_schema(connection: Connection) -> None:
         raise StoreError(f"the database has schema {version}, this version needs {newest()}")
 
 
+def rewrite_tables(url: str) -> None:
+    """Write all tables anew, without what was dropped. Raises StoreError."""
+    connection = connect(url)
+    try:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        for (table,) in found.fetchall():
+            connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(str(table))))
+    except psycopg.Error as error:
+        raise StoreError(f"the tables cannot be written anew: {translated(error)}") from error
+    finally:
+        connection.close()
+
+
 def _migrate(connection: Connection) -> tuple[int, int]:
     before = _version(connection)  # again, now that nobody else can change it
     _check_ours(connection, before)
     connection.execute(_MARK)
     for number, text in sorted(migrations("postgresql").items()):
         if number > before:
-            for statement in split(_translated(text)):
+            for statement in split(_translated(text), "postgresql"):
                 connection.execute(statement.encode())
     connection.execute("DELETE FROM smsbridge")
     connection.execute("INSERT INTO smsbridge (version) VALUES (%s)", (newest(),))

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Final
 
 from bridge.report.values import OutboxMail, StoredMail
-from bridge.sms import Sms
+from bridge.sms import FINAL, Sms, State
 from bridge.store.values import StoredEvent
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -44,6 +44,7 @@ def _columns(alias: str, names: tuple[str, ...]) -> str:
 
 _LISTED: Final = f"{_columns('s', SMS_FIELDS)}, s.sender, m.subject FROM {{}} JOIN mail m ON m.id = s.mail_id"
 _PARTS: Final = {
+    "final": str(tuple(state.value for state in State if state in FINAL)),
     "sms": _columns("s", SMS_FIELDS),
     "mail": _columns("m", MAIL_FIELDS),
     "outbox": _columns("o", OUTBOX_FIELDS),

@@ -25,12 +25,14 @@ def newest() -> int:
     return max(migrations("sqlite"))
 
 
-def split(text: str) -> list[str]:
-    """Return the statements of a script (one call for all would commit before it begins)."""
+def split(text: str, engine: EngineName) -> list[str]:
+    """Return the statements of a script (one call for all would commit before it begins): each ends with a line of
+    it, and only SQLite's triggers have others inside."""
     found, begun = [], ""
     for line in text.splitlines(keepends=True):
         begun += line
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(begun):
+        if line.rstrip().endswith(";") and (engine == "postgresql" or sqlite3.complete_statement(begun)):
             found.append(begun.strip())
             begun = ""
+    assert not begun.strip(), f"a statement without its end: {begun[:80]}"
     return found

@@ -7,12 +7,12 @@ from typing import Final
 
 from bridge.retry import Account, Answer, after_probe
 from bridge.sms import Input, Kind, Sms
-from bridge.store import accounts, events, matching, pacing
+from bridge.store import accounts, audit, events, matching, pacing
 from bridge.store.changing import change, sms_by_id, sms_by_message_id
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.terms import Terms
-from bridge.store.values import Claimed
+from bridge.store.values import Actor, Claimed
 
 MAX_SENDERS: Final = 64  # looked at in one go
 MAX_ROUNDS: Final = 16  # of senders that have nothing due (all their SMS wait for a retry)
@@ -158,7 +158,12 @@ def expire(tx: Tx, terms: Terms) -> int:
     return len(rows)
 
 
-def by_operator(tx: Tx, terms: Terms, message_id: str, kind: Kind, who: str) -> Sms | None:
+def by_operator(tx: Tx, terms: Terms, message_id: str, kind: Kind, by: Actor) -> Sms | None:
     """Release or cancel an SMS; None when there is no such."""
     sms = sms_by_message_id(tx, message_id)
-    return change(tx, terms, sms, Input(kind, why=f"by {who}"[:100])) if sms else None
+    if sms is None:
+        return None
+    new = change(tx, terms, sms, Input(kind, why=f"by {by}"[:100]))
+    if new.state is not sms.state:
+        audit.note(tx, by, kind.value, sms.id, was=sms.state.value, number=sms.number)
+    return new

@@ -12,7 +12,7 @@ from bridge.store.at_once import asking, inserting
 from bridge.store.database import Clock, Row, Topic, Tx, Values
 from bridge.store.queries import statements
 from bridge.store.schema import newest
-from bridge.store.sqlite_file import Identity, identity, open_reader, open_writer
+from bridge.store.sqlite_file import Identity, empty_log, identity, open_reader, open_writer, rewrite_file
 from bridge.store.threads import Item
 
 T = TypeVar("T")
@@ -134,6 +134,15 @@ class SqliteEngine:
 
     def committed(self, topics: set[Topic]) -> None:
         """Other processes look for themselves, some times a second."""
+
+    def wipe(self, *, rewrite: bool) -> bool:
+        """Empty the log, which holds pages as they were before; the file has remains in unused parts of pages."""
+        try:
+            if rewrite:
+                rewrite_file(self._path)
+            return empty_log(self._path)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
 
     def end_writing(self) -> None:
         self._drop_connection()

@@ -18,6 +18,8 @@ OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING
 APPLICATION_ID: Final = 0x534D5342  # "SMSB": tells our files from anybody's
 # All a page cache needs to hold of the indexes of a million rows' hot ends, in KiB.
 CACHE_KIB: Final = 32 * 1024
+LOG_BUSY_MS: Final = 100
+REWRITE_BUSY_MS: Final = 60_000
 MAX_WAL_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -59,6 +61,26 @@ def open_reader(path: Path, busy_ms: int) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"cannot open {path} for reading: {error}") from error
     return connection
+
+
+def empty_log(path: Path) -> bool:
+    """Bring all of the write-ahead log into the file and empty it; False when a reader still needs it. Mails that
+    come in wait for it, `LOG_BUSY_MS` and what the disk takes."""
+    connection = _connect(path, "rw", LOG_BUSY_MS)
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+    return not busy
+
+
+def rewrite_file(path: Path) -> None:
+    """Write all of the file anew (a second or two for each 100 MB): nothing dropped is left in it."""
+    connection = _connect(path, "rw", REWRITE_BUSY_MS)
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.close()
 
 
 def identity(path: Path) -> Identity | None:
@@ -121,6 +143,8 @@ def _be_durable(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: this disk cannot keep a write-ahead log ({journal}); use a local disk")
     connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose a commit at power loss
     connection.execute("PRAGMA foreign_keys = ON")
+    # What is dropped is overwritten with zeros: a person may ask to be forgotten.
+    connection.execute("PRAGMA secure_delete = ON")
     # What undoes one unit of a batch is of no use after a crash; as a file it was half of all that is written.
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
@@ -149,7 +173,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> tuple[int, int]:
     _check_ours(connection, path)  # again, now that nobody else can change it
     for number, text in sorted(schema.migrations("sqlite").items()):
         if number > before:
-            for statement in split(text):
+            for statement in split(text, "sqlite"):
                 connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {newest()}")

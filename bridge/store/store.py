@@ -29,11 +29,13 @@ from bridge.store import (
     sweeping,
 )
 from bridge.store.database import Database, Together, Topic, Tx
+from bridge.store.privacy import Privacy
 from bridge.store.sending import Turns
 from bridge.store.terms import Terms
 from bridge.store.values import (
     DAY,
     Accepted,
+    Actor,
     AlarmLine,
     Claimed,
     Counts,
@@ -61,7 +63,8 @@ COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
 class Store:
     """The database of the bridge. Made by `open_store`.
 
-    ``part_lock`` makes this process the only one that runs a part; None where several nodes may.
+    ``privacy`` has the verbs of what is kept no longer. ``part_lock`` makes this process the only one that runs a
+    part; None where several nodes may.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Store:
         self._hints = hints
         self._part_lock = part_lock
         self._terms = Terms(settings, timing)
+        self.privacy = Privacy(database, self._terms)
         self._turns = Turns()
         self._accept: Together[Accept, Accepted] = lambda tx, mails: accepting.accept(tx, self._terms, mails)
         self._checked_at = -CHECK_EVERY_S
@@ -131,6 +135,10 @@ class Store:
             raise
         self._put_off = None
         return accepted
+
+    async def accept_by_hand(self, taken: Accept, what: str, by: Actor) -> Accepted:
+        """Store SMS that an operator asked for, and that they did ``what``: send, resubmit or forward."""
+        return await self._write(lambda tx: accepting.accept_by_hand(tx, self._terms, taken, what, by))
 
     async def acknowledge(self, mail_id: str) -> None:
         """Note that the client of a mail without Message-ID has heard our 250."""
@@ -212,9 +220,9 @@ class Store:
         """Return the health of the vendor's accounts that anything is known of."""
         return await self._read(accounts.everyone)
 
-    async def resume(self, account: str | None) -> int:
-        """Let one account send again, or all; return how many stood still."""
-        return await self._write(lambda tx: accounts.resume(tx, account))
+    async def resume(self, account: str | None, by: Actor) -> int:
+        """Let one account send again, or all, at an operator's word; return how many stood still."""
+        return await self._write(lambda tx: accounts.resume(tx, account, by))
 
     async def note_alarm(self, key: str, facts: Sequence[tuple[str, str]], every_ms: int = DAY) -> bool:
         """Record an alarm and mail it to the admin, at most once in ``every_ms``; return whether it was mailed."""
@@ -358,17 +366,15 @@ class Store:
             self._counted = now, await self._read(looking.counts)
         return self._counted[1]
 
-    async def release(self, message_id: str, who: str) -> Sms | None:
+    async def release(self, message_id: str, by: Actor) -> Sms | None:
         """Queue a held SMS again, at an operator's word; None when there is no such SMS."""
         return await self._write(
-            lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.RELEASE, who)
+            lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.RELEASE, by)
         )
 
-    async def cancel(self, message_id: str, who: str) -> Sms | None:
+    async def cancel(self, message_id: str, by: Actor) -> Sms | None:
         """Never send an SMS (again), at an operator's word; None when there is no such SMS."""
-        return await self._write(
-            lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.CANCEL, who)
-        )
+        return await self._write(lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.CANCEL, by))
 
     # ---
 

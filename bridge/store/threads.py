@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from bridge.errors import StoreError
@@ -105,6 +106,10 @@ class Engine(Protocol):
         """Return what ``unit`` returned; it may only read."""
         ...
 
+    def wipe(self, *, rewrite: bool) -> bool:
+        """See `Database.wipe`; in a thread of its own."""
+        ...
+
     def end_writing(self) -> None:
         """Close what the writing thread has open."""
         ...
@@ -180,6 +185,9 @@ class ThreadedDatabase:
         if self._closed:
             raise StoreError("the database is closed")
         return await self._loop.run_in_executor(self._readers, self.engine.read, unit)
+
+    async def wipe(self, *, rewrite: bool) -> bool:
+        return await self._loop.run_in_executor(None, partial(self.engine.wipe, rewrite=rewrite))
 
     async def close(self) -> None:
         if self._closed:

@@ -208,3 +208,108 @@ class LeaseLine:
 
     part: str
     node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long is kept what is over (ms): the texts, and the records themselves. None: for ever."""
+
+    text_ms: int | None = None
+    records_ms: int | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything is to go at all."""
+        return self.text_ms is not None or self.records_ms is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgePlace:
+    """How far a purge has come: in which of its lists, and behind which row."""
+
+    stage: int = 0
+    since: int = -1
+    last: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it begins here."""
+        return self == PurgePlace()
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge has done away with: the texts of SMS, of events and of mails of ours; and whole records.
+
+    ``next`` is where it goes on, None when it has come to its end.
+    """
+
+    texts: int = 0
+    events: int = 0
+    mails: int = 0
+    records: int = 0
+    next: PurgePlace | None = None
+
+    @property
+    def emptied(self) -> int:
+        """How many rows have lost their text."""
+        return self.texts + self.events + self.mails
+
+    def __add__(self, other: "Purged") -> "Purged":
+        """Return both together, as far as ``other`` came."""
+        return Purged(
+            self.texts + other.texts,
+            self.events + other.events,
+            self.mails + other.mails,
+            self.records + other.records,
+            other.next,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeFigures:
+    """When a purge last came to its end (ms UTC), and how many texts and records all of them did away with."""
+
+    at: int | None
+    texts: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How much is known of the person with one number, and what of it is still under way: SMS by state, and mails of
+    ours to be sent. ``ends_by`` is when that is over at the latest (ms UTC), but for what an operator must decide."""
+
+    sms: int
+    events: int
+    mails: int
+    alarms: int
+    under_way: Mapping[State, int]
+    under_way_ids: tuple[int, ...]
+    mails_due: int
+    ends_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a user of the system, and by what means."""
+
+    who: str
+    via: str = "command line"
+
+    def __str__(self) -> str:
+        return f"{self.via}, {self.who}" if self.who else self.via
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One line of the audit record. ``about`` is the id of what it was done to; details have no text in them, and
+    numbers masked."""
+
+    id: int
+    at: int
+    who: str
+    via: str
+    what: str
+    about: str
+    details: tuple[tuple[str, str], ...]

@@ -1,4 +1,5 @@
-"""Routes of the desk listener: the message list, one message's story, our mails as they look, health, metrics.
+"""Routes of the desk listener: the message list, one message's story, our mails as they look, who did what,
+health, metrics.
 
 Without accounts the desk lives on loopback only; the Host header is checked too, so that a web page elsewhere
 cannot read it through a name that resolves to 127.0.0.1 (DNS rebinding).
@@ -83,6 +84,7 @@ def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable
         Route("/mails/{mail_id}", desk.mail),
         Route("/mails/{mail_id}/html", desk.mail_html),
         Route("/mails/{mail_id}/raw", desk.mail_raw),
+        Route("/audit", desk.audit),
         Route("/static/{name}", desk.static),
         Route("/metrics", desk.metrics),
         Route("/healthz", healthz),
@@ -172,6 +174,12 @@ class _Desk:
         name = f'attachment; filename="mail-{found.id}.eml"'
         return Response(found.raw, media_type="message/rfc822", headers={"Content-Disposition": name})
 
+    async def audit(self, request: Request) -> Response:
+        before = _before(request)
+        rows = await self._store.privacy.acts(before=before, limit=PAGE_ROWS + 1)
+        older = _query({}, before=rows[PAGE_ROWS - 1].id) if len(rows) > PAGE_ROWS else ""
+        return self._page("audit.html", rows=rows[:PAGE_ROWS], older=older, first=before is None)
+
     async def static(self, request: Request) -> Response:
         found = self._pages.static(request.path_params["name"])
         if found is None:
@@ -189,6 +197,7 @@ class _Desk:
             await store.nodes(),
             await store.leases(),
             await asyncio.to_thread(self._certificate_ends),
+            await store.privacy.purge_figures(),
         )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from bridge.retry import Account
-from bridge.store import Counts, LeaseLine, NodeLine
+from bridge.store import Counts, LeaseLine, NodeLine, PurgeFigures
 
 
 def exposition(
@@ -15,6 +15,7 @@ def exposition(
     nodes: Sequence[NodeLine],
     leases: Iterable[LeaseLine],
     certificate_ends: Mapping[str, float],
+    purged: PurgeFigures,
 ) -> bytes:
     """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry()
@@ -51,7 +52,22 @@ def exposition(
     )
     for file, at in certificate_ends.items():
         ends.labels(file).set(at)
+    _of_purges(registry, purged)
     return generate_latest(registry)
+
+
+def _of_purges(registry: CollectorRegistry, purged: PurgeFigures) -> None:
+    if purged.at is None:
+        return
+    last = Gauge(
+        "smsbridge_last_purge_timestamp_seconds",
+        "When a purge last came to its end; absent while there was none",
+        registry=registry,
+    )
+    last.set(purged.at / 1000)
+    rows = Gauge("smsbridge_purged_rows", "Rows purged so far, by what of them", ["what"], registry=registry)
+    rows.labels("text").set(purged.texts)
+    rows.labels("record").set(purged.records)
 
 
 def _of_nodes(registry: CollectorRegistry, nodes: Sequence[NodeLine], leases: Iterable[LeaseLine]) -> None:

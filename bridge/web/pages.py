@@ -50,6 +50,7 @@ class Pages:
             "version": version,
             "named": f" -c {shlex.quote(config)}" if config else "",
             "timezone": timezone.key,
+            "gone": "(not kept any more)",
             "meanings": words.MEANINGS,
             "static": {name: f"/static/{name}?v={_mark(content)}" for name, content in self._static.items()},
         }

@@ -80,6 +80,7 @@ def test_a_line_each_and_a_fault_makes_the_exit_code(bench: Bench, api: Vendor) 
         "ok      webhook 127.0.0.1:0",
         "ok      desk 127.0.0.1:0",
         "warning smarthost",
+        "warning retention",
         "ok      vendor account default",
     ]
     bench.configure(vendor=vendor("http://127.0.0.1:9"))

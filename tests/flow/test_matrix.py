@@ -16,7 +16,7 @@ import pytest
 from bridge.retry import Stop
 from bridge.simulator import Simulator
 from bridge.sms import HOUR, MINUTE, SECOND, Sms, State, Timing
-from bridge.store import Store
+from bridge.store import Actor, Store
 from tests.given_store import now, opened, queued, until
 from tests.poller.given import ACCOUNTS, asked, polling, rule, vendor
 from tests.threats import found
@@ -149,7 +149,7 @@ async def test_accepted_and_never_made_stops_the_account_and_tells_the_admin(sto
             one.vendor.rules.clear()
             assert (await now(store, later)).state is State.QUEUED
             assert len(asked(one, "send")) == posts, "nothing is sent while it stands still"
-            assert await store.resume("a1") == 1
+            assert await store.resume("a1", Actor("kim", "desk")) == 1
 
             async def all_delivered() -> bool:
                 return all([(await now(store, sms)).state is State.DELIVERED for sms in (*several, later)])

@@ -7,7 +7,7 @@ import pytest
 from bridge.report.values import MailKind
 from bridge.rules import ReportRule
 from bridge.sms import HOUR, MINUTE, State
-from bridge.store import SmsFilter, Store
+from bridge.store import Actor, SmsFilter, Store
 from tests.store.conftest import Clock, Opener, mail
 
 
@@ -96,7 +96,7 @@ async def test_the_parts_of_a_mail_that_a_server_splits_and_sends_at_once_are_on
     accepted = await asyncio.gather(*(store.accept(one) for one in parts))
     for one in accepted:
         for sms in one.queued:
-            await store.cancel(sms.message_id, "test")
+            await store.cancel(sms.message_id, Actor("kim", "desk"))
     await store.sweep_notices()
     kinds = [one.kind for one in await store.list_outbox(None, 100)]
     assert kinds.count(MailKind.SUMMARY) == 1

@@ -12,6 +12,7 @@ from bridge.errors import StoreError
 from bridge.retry import Answer
 from bridge.sms import Input, Kind, State
 from bridge.store import (
+    Actor,
     SmsFilter,
     Store,
     StoreSettings,
@@ -215,15 +216,15 @@ async def test_a_node_that_is_frozen_inside_a_transaction_does_not_hold_the_othe
     frozen, other = await opened(), await opened()
     (sms,) = (await frozen.accept(mail())).queued
     gate = Gate(frozen)
-    late = asyncio.create_task(frozen.cancel(sms.message_id, "frozen"))
+    late = asyncio.create_task(frozen.cancel(sms.message_id, Actor("frozen")))
     await asyncio.wait_for(gate.reached.wait(), 30)
-    released = await asyncio.wait_for(other.cancel(sms.message_id, "other"), 30)
+    released = await asyncio.wait_for(other.cancel(sms.message_id, Actor("other")), 30)
     assert released is not None
     gate.let_through()
     await late  # its transaction was undone; it has run again
     story = await other.show(sms.message_id)
     assert story is not None
-    assert next(line.note for line in story.history if "by " in line.note).endswith("by other")
+    assert next(line.note for line in story.history if "by " in line.note).endswith("by command line, other")
 
 
 async def test_a_standby_is_refused(opened: Opener, own_server: Server) -> None:

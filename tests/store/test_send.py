@@ -8,7 +8,7 @@ from bridge.event import Event, News
 from bridge.report.values import MailKind
 from bridge.retry import Answer, Stop
 from bridge.sms import HOUR, MINUTE, SECOND, Input, Kind, Sms, State
-from bridge.store import SmsFilter, Store
+from bridge.store import Actor, SmsFilter, Store
 from tests.store.conftest import Clock, Opener, mail
 
 A, B, C = "+61421000001", "+61421000002", "+61421000003"
@@ -126,9 +126,9 @@ async def test_resume_starts_an_account_and_the_next_stop_is_told_again(store: S
         rows = await store.claim("n1", 1) or await taken(store, A)
         await store.finish(rows[0].id, Input(Kind.REFUSED_ACCOUNT, rows[0].attempts), Answer.ACCOUNT)
         assert len(await store.claim_mail(10)) == 1
-        assert await store.resume("other") == 0
-        assert await store.resume("default") == 1
-    assert await store.resume(None) == 0
+        assert await store.resume("other", Actor("kim", "desk")) == 0
+        assert await store.resume("default", Actor("kim", "desk")) == 1
+    assert await store.resume(None, Actor("kim", "desk")) == 0
 
 
 async def test_a_stopped_account_survives_a_restart(store: Store, opened: Opener) -> None:
@@ -181,15 +181,15 @@ async def test_an_operator_releases_and_cancels(store: Store, clock: Clock) -> N
     (sms,) = await taken(store, A)
     await store.finish(sms.id, Input(Kind.REFUSED_UNREAD, 1, "Quux"), Answer.UNREAD)
     clock.forward(20 * HOUR)
-    released = await store.release(sms.message_id.lower(), "kim")
+    released = await store.release(sms.message_id.lower(), Actor("kim", "desk"))
     assert released is not None
     assert (released.state, released.expires_at) == (State.QUEUED, clock.now + 12 * HOUR)
-    assert (await store.release(sms.message_id, "kim")) == released
-    cancelled = await store.cancel(sms.message_id, "kim")
+    assert (await store.release(sms.message_id, Actor("kim", "desk"))) == released
+    cancelled = await store.cancel(sms.message_id, Actor("kim", "desk"))
     assert cancelled is not None
-    assert (cancelled.state, cancelled.result) == (State.CANCELLED, "by kim")
-    assert await store.cancel("BRDGNONE", "kim") is None
-    assert await store.release("BRDGNONE", "kim") is None
+    assert (cancelled.state, cancelled.result) == (State.CANCELLED, "by desk, kim")
+    assert await store.cancel("BRDGNONE", Actor("kim", "desk")) is None
+    assert await store.release("BRDGNONE", Actor("kim", "desk")) is None
 
 
 async def test_history_counts_what_repeats_and_is_bounded(store: Store, clock: Clock) -> None:

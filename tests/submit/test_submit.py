@@ -11,7 +11,7 @@ import pytest
 
 from bridge.retry import Stop
 from bridge.sms import Sms, State
-from bridge.store import Store
+from bridge.store import Actor, Store
 from tests.given_store import in_state, now, queued, until
 from tests.sms_api.given import TOKEN
 from tests.submit.given import REFUSED, Vendor, submitting, success, vendor_that, whole
@@ -245,7 +245,7 @@ async def test_a_refused_account_stops_all_its_sending_and_resume_starts_it(stor
         await asyncio.sleep(0.1)
         assert {(await now(store, sms)).attempts for sms in many} == {0}
         mended = True
-        await store.resume("default")
+        await store.resume("default", Actor("kim", "desk"))
         for sms in (first, *many):
             await in_state(store, sms, State.SUBMITTED)
 

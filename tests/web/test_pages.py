@@ -8,6 +8,7 @@ import pytest
 from bridge.event import Event, News
 from bridge.retry import Answer
 from bridge.sms import Input, Kind, State
+from bridge.store import Actor, Purged, PurgePlace, Retention
 from bridge.web.desk import PAGE_ROWS
 from bridge.web.words import MEANINGS, happened
 from tests.web import given
@@ -268,6 +269,33 @@ async def test_odd_headers_of_a_mail_are_shown_and_break_nothing(
     page = await desk.get("/mails/1")
     assert page.status_code == 200
     assert shown in re.sub(r"\s+", " ", page.text)
+
+
+async def test_what_operators_did_is_listed_newest_first_and_paged(desk: Desk) -> None:
+    assert "Nothing yet." in (await desk.get("/audit")).text
+    for about in range(51):
+        await desk.store.privacy.note(Actor("kim <b>"), "release", about, number="+61421000001")
+    page = (await desk.get("/audit")).text
+    assert "kim &lt;b&gt;" in page
+    assert '<a href="/messages/50">50</a>' in page
+    assert "+61421•••001" in page
+    older = re.search(r'class="older" href="(.*?)"', page)
+    assert older is not None
+    assert "/messages/0" in (await desk.get(older[1])).text
+
+
+async def test_what_is_not_kept_any_more_is_said_to_be_so(desk: Desk) -> None:
+    sms = await desk.sent()
+    await desk.delivered(sms)
+    await desk.answered(sms, "yes")
+    ids = await desk.made_mails()
+    done = Purged(next=PurgePlace())
+    while done.next is not None:
+        done += await desk.store.privacy.purge(Retention(text_ms=0), done.next)
+    for path in ["/", "/mails", f"/messages/{sms.message_id}"]:
+        assert "(not kept any more)" in (await desk.get(path)).text
+    assert "What it said is not kept any more" in (await desk.get(f"/mails/{ids[0]}")).text
+    assert 'smsbridge_purged_rows{what="text"}' in (await desk.get("/metrics")).text
 
 
 async def test_hostile_words_are_escaped_on_every_page(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from bridge.cli.doctor.database import database
 from bridge.cli.doctor.finding import Finding, Verdict
 from bridge.cli.doctor.listeners import listeners
 from bridge.cli.doctor.records import dkim_record, from_domains, reply_domain
+from bridge.cli.doctor.retention import retention
 from bridge.cli.doctor.smarthost import smarthost
 from bridge.cli.doctor.vendor import accounts
 from bridge.cli.output import as_json, clean
@@ -38,7 +39,16 @@ def run(options: Namespace) -> int:
 
 async def _examine(config: Config) -> list[Finding]:
     found = await database(config)
-    for trial in (listeners, certificates, brands, smarthost, dkim_record, from_domains, reply_domain):
+    for trial in (
+        listeners,
+        certificates,
+        brands,
+        smarthost,
+        dkim_record,
+        from_domains,
+        reply_domain,
+        retention,
+    ):
         found += await asyncio.to_thread(_all, trial, config)
     return [*found, *await accounts(config)]
 
