@@ -11,7 +11,7 @@ from bridge.report.values import MailKind
 from bridge.retry import Answer
 from bridge.rules import MORE
 from bridge.sms import HOUR, MINUTE, Input, Kind, Sms, State
-from bridge.store import Accepted, SmsFilter, SmsStory, Store
+from bridge.store import Accepted, Actor, SmsFilter, SmsStory, Store
 from tests.store.conftest import Clock, Opener, mail
 from tests.store.test_two_nodes import at_once
 
@@ -207,7 +207,7 @@ async def test_a_cancelled_one_takes_in_no_more(store: Store, clock: Clock) -> N
     for n in range(3):
         await store.accept(alarm(n))
     (_, joined) = await rows(store)
-    cancelled = await store.cancel(joined.message_id, "ann")
+    cancelled = await store.cancel(joined.message_id, Actor("ann"))
     assert cancelled is not None
     assert cancelled.state is State.CANCELLED
     assert (await store.accept(alarm(4))).joined == 1
@@ -239,7 +239,7 @@ async def test_the_first_of_the_joined_mails_has_the_report(store: Store, clock:
     accepted = [await store.accept(alarm(n)) for n in range(5)]
     (first, joined) = await rows(store)
     for sms in (first, joined):
-        await store.cancel(sms.message_id, "ann")
+        await store.cancel(sms.message_id, Actor("ann"))
     works = await store.claim_mail(10)
     assert [(one.mail.kind, one.source.id if one.source else "") for one in works] == [
         (MailKind.FAILED, accepted[0].mail_id),

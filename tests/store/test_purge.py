@@ -9,12 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.decide.values import JoinSame
 from bridge.event import Event, News
 from bridge.phone import parse
 from bridge.report.values import MailKind, OutboxState
 from bridge.retry import Answer
+from bridge.rules import MORE
 from bridge.sms import FINAL, HOUR, Input, Kind, Sms, State
-from bridge.store import Actor, Purged, PurgePlace, Retention, SmsFilter, Store, open_store
+from bridge.store import Accepted, Actor, Purged, PurgePlace, Retention, SmsFilter, Store, open_store
+from bridge.store.database import Tx
+from bridge.store.rows import mail_of
 from tests.store.conftest import SETTINGS, Clock, Opener, mail
 
 DAY = 24 * HOUR
@@ -165,6 +169,36 @@ async def test_a_mail_stays_until_the_last_of_its_group_is_final(store: Store, c
     assert (await purge(store)).records == 1
 
 
+async def test_mails_that_another_sms_tells_of_go_with_it(store: Store, clock: Clock) -> None:
+    join = JoinSame(HOUR, 1, MORE)
+    mails = [replace(mail(header=f"<{n}@x>", text=TEXT), join=join) for n in range(4)]
+    stored = [await store.accept(one) for one in mails]
+    (first,) = await store.claim("n1", 9)
+    await store.finish(first.id, Input(Kind.REFUSED_SMS, 1, "bad"), Answer.CLEAR)
+    await all_mailed(store)
+    clock.forward(DAY)
+    await purge(store, Retention(0, 0))
+    assert await subjects(store, *stored) == [None, "Lunch", "Lunch", "Lunch"], (
+        "one SMS waits for three mails"
+    )
+    await store.expire()
+    await all_mailed(store)
+    await purge(store, Retention(text_ms=0))
+    assert await subjects(store, *stored) == [None, "", "", ""]
+    await purge(store, Retention(records_ms=0))
+    assert await subjects(store, *stored) == [None] * 4
+
+
+async def subjects(store: Store, *mails: Accepted) -> list[str | None]:
+    """The subject of each mail; None when it is not stored any more."""
+
+    def unit(tx: Tx) -> list[str | None]:
+        found = [tx.one("mail_by_id", id=one.mail_id) for one in mails]
+        return [mail_of(row).subject if row else None for row in found]
+
+    return await store._read(unit)
+
+
 async def test_what_belongs_to_no_sms_goes_by_its_own_age(store: Store, clock: Clock) -> None:
     event = Event("webhook", "inbound", None, "+61421000009", TEXT, text=TEXT)
     assert await store.record_event(event) == "applied"
@@ -215,6 +249,7 @@ async def test_many_rows_go_in_small_batches(store: Store, clock: Clock) -> None
     assert (await store.counts()).by_state == {}
 
 
+@pytest.mark.parametrize("engine", ["postgresql"])
 async def test_two_may_purge_at_once(opened: Opener, clock: Clock) -> None:
     one, two = await opened(), await opened()
     for at in range(4):
