@@ -9,7 +9,7 @@ from bridge.decide.decision import decide
 from bridge.decide.explanation import Explanation, explain
 from bridge.decide.hand import by_hand
 from bridge.decide.recipient import at_rcpt
-from bridge.decide.sender import candidates
+from bridge.decide.sender import candidates, proven_itself
 from bridge.decide.values import (
     Accept,
     Client,
@@ -38,6 +38,7 @@ __all__ = [
     "candidates",
     "decide",
     "explain",
+    "proven_itself",
     "taken",
     "unreadable",
 ]

@@ -33,6 +33,11 @@ def candidates(policy: Policy, client: Client) -> tuple[SenderRule, ...]:
     return tuple(rule for rule in policy.rules if _may_meet(rule, client))
 
 
+def proven_itself(policy: Policy, client: Client) -> bool:
+    """Whether ``client`` is proven already, whatever its mails will say: by its network or its login."""
+    return any(_proves_itself(rule, client) for rule in policy.rules)
+
+
 def identity_of(mail: InboundMail, envelope: Envelope) -> str | None:
     """The address a mail is from, in lower case; None when it has none.
 
@@ -79,6 +84,10 @@ def _inside(rule: SenderRule, client: Client, identity: str) -> bool:
 
 
 def _may_meet(rule: SenderRule, client: Client) -> bool:
+    return _proves_itself(rule, client)
+
+
+def _proves_itself(rule: SenderRule, client: Client) -> bool:
     user = (client.user or "").lower()
     if "network" in rule.proof and _inside(rule, client, ""):
         return True

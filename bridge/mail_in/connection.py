@@ -27,6 +27,7 @@ _MOST_UNREAD: Final = 2 * MAX_LINE  # octets that wait here while we are busy; t
 _MOST_UNSENT: Final = 100  # answers kept together for a client that sends its commands in one go
 _LINGER_S: Final = 5.0  # to take our last answer before the connection is cut
 _NO_DEADLINE: Final = 1e15
+STRANGERS_STAY_S: Final = 3.0  # at least, when others want in: enough for TLS and a login, or for a mail
 
 _LOG: Final = logging.getLogger("bridge.mail_in")
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd logs passwords at INFO
@@ -65,6 +66,7 @@ class Connection(SMTP):
         self._left = False  # nothing more will come
         self._early = b""  # of a client that begins with TLS, when it came before we could
         self._counted = False
+        self._begun = 0.0
         self._out: list[Reply] = []
         self._deadline = _NO_DEADLINE
         self._timer: asyncio.TimerHandle | None = None
@@ -107,7 +109,8 @@ class Connection(SMTP):
             return
         self._counted = True
         timeouts = self.house.settings.timeouts
-        self.session_ends = self._loop.time() + timeouts.session_ms / 1000
+        self._begun = self._loop.time()
+        self.session_ends = self._begun + timeouts.session_ms / 1000
         self.wait_at_most(timeouts.idle_ms)
         self._talk = self.house.begin(self, self._handle_client())
         self._talk.begin()
@@ -134,9 +137,7 @@ class Connection(SMTP):
         self._left = True
         if error is not None:
             self._unread.clear()  # cut off: what came before is not done
-        if self._counted:
-            self._counted = False
-            self.house.leave(self.place)
+        self._uncount()
         self._tell_talk()
 
     def pause_writing(self) -> None:
@@ -161,6 +162,21 @@ class Connection(SMTP):
         """Shutting down: a client that we wait for is told at once, others after what they are at."""
         if self._waiting:
             self._hang_up(replies.SHUTTING_DOWN)
+
+    def make_room(self) -> bool:
+        """Leave to let another client in, if ours is a stranger who had time enough, and no work of ours is for it."""
+        stayed_s = self._loop.time() - self._begun
+        at_work = self._deadline == _NO_DEADLINE
+        if not self._counted or at_work or stayed_s < STRANGERS_STAY_S or self.house.knows(self.client):
+            return False
+        self._uncount()
+        self._hang_up(replies.TOO_MANY_CONNECTIONS)
+        return True
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._counted = False
+            self.house.leave(self.place)
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge import decide
@@ -12,7 +12,7 @@ from bridge.mail_in import replies
 from bridge.mail_in.intake import Intake
 from bridge.mail_in.logins import Logins
 from bridge.mail_in.replies import Reply
-from bridge.mail_in.room import Connections, Full, Memory, within
+from bridge.mail_in.room import UNNAMED, Connections, Full, Memory, within
 from bridge.mail_in.settings import Settings, Tls
 from bridge.mail_in.talk import Talk
 from bridge.rules import Policy, SenderRule
@@ -38,12 +38,13 @@ class House:
         self.draining = False
         self.greeting = replies.checked(f"220 {settings.hostname} ESMTP")
         self.hello = replies.checked(f"250 {settings.hostname}")
-        self.conversations: set[Connection] = set()
+        self.conversations: dict[Connection, None] = {}  # in the order in which they came
         self._complained_at = -_COMPLAIN_EVERY_S
         self._all_over: asyncio.Future[None] | None = None
         self._connections = Connections(settings.max_connections, settings.reserved, settings.max_per_address)
         self._policy = policy
         self._candidates: dict[Client, tuple[SenderRule, ...]] = {}
+        self._known: dict[Client, bool] = {}
         self._extensions: dict[tuple[Tls, bool], Reply] = {}
 
     @property
@@ -53,20 +54,29 @@ class House:
 
     def enter(self, client: Client, place: str) -> Reply | None:
         """Count a new connection, or the answer that sends it away."""
-        return self._entered(self._connections.enter(place, lambda: self.knows(client)))
+        return self._entered(lambda: self._connections.enter(place, lambda: self.knows(client)))
 
     def enter_unnamed(self) -> Reply | None:
         """As `enter`, for a balancer's connection whose client is to be named by `name`."""
-        return self._entered(self._connections.enter_unnamed())
+        return self._entered(self._connections.enter_unnamed)
 
     def name(self, client: Client, place: str) -> Reply | None:
         """As `enter`, for a connection that was counted by `enter_unnamed`; sent away, it counts no more."""
-        return self._entered(self._connections.name(place, lambda: self.knows(client)))
+        self._connections.leave(UNNAMED)
+        return self.enter(client, place)
 
-    def _entered(self, full: Full | None) -> Reply | None:
+    def _entered(self, enter: Callable[[], Full | None]) -> Reply | None:
+        full = enter()
+        if full == "server" and self._make_room():
+            full = enter()
         if full is None:
             return None
         return replies.TOO_MANY_FROM_YOU if full == "address" else replies.TOO_MANY_CONNECTIONS
+
+    def _make_room(self) -> bool:
+        """Send the stranger away that has been here longest: a few of them could hold all room there is, for as long
+        as an idle client may stay. Who is proven, or has just come, stays."""
+        return any(conversation.make_room() for conversation in tuple(self.conversations))
 
     def is_balancer(self, address: str) -> bool:
         """Whether a connection from there must begin with a header of the PROXY protocol."""
@@ -83,7 +93,12 @@ class House:
 
     def knows(self, client: Client) -> bool:
         """Whether the client is proven already, by its network or by a login."""
-        return bool(self.candidates(client))
+        found = self._known.get(client)
+        if found is None:
+            if len(self._known) >= _MOST_CLIENTS:
+                self._known.clear()
+            found = self._known[client] = decide.proven_itself(self._policy, client)
+        return found
 
     def leave(self, place: str) -> None:
         """A counted connection has ended."""
@@ -91,11 +106,11 @@ class House:
 
     def begin(self, connection: "Connection", conversation: Coroutine[Any, Any, None]) -> Talk:
         """The conversation, ready to run, and kept until it ends."""
-        self.conversations.add(connection)
+        self.conversations[connection] = None
         return Talk(conversation, self.loop, lambda: self._end(connection))
 
     def _end(self, connection: "Connection") -> None:
-        self.conversations.discard(connection)
+        self.conversations.pop(connection, None)
         if self._all_over is not None and not self.conversations and not self._all_over.done():
             self._all_over.set_result(None)
 

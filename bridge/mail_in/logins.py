@@ -4,11 +4,12 @@ Must not log or keep a password. Whether a user exists shows neither in the answ
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -39,6 +40,7 @@ class _Failures:
     count: int
     last: float
     free: float  # when the next try may be looked at
+    waiting: int = 0  # tries that will be looked at, and that are likely to fail too
 
 
 class Delays:
@@ -49,13 +51,14 @@ class Delays:
         self._of: OrderedDict[str, _Failures] = OrderedDict()
 
     def wait(self, *keys: str) -> float:
-        """Seconds that a try under ``keys`` must wait; tries at once wait one behind the other."""
+        """Seconds that a try under ``keys`` must wait; tries at once wait one behind the other, ever longer."""
         now = self._clock()
         found = [failures for key in keys if (failures := self._recent(key, now))]
         start = max([now, *(failures.free for failures in found)])
         if start - now <= LONGEST_WAIT_S:
             for failures in found:
-                failures.free = start + self._delay(failures.count)
+                failures.waiting += 1
+                failures.free = start + self._delay(failures.count + failures.waiting)
         return start - now
 
     def failed(self, *keys: str) -> None:
@@ -64,6 +67,7 @@ class Delays:
         for key in keys:
             failures = self._recent(key, now) or _Failures(0, now, now)
             failures.count += 1
+            failures.waiting = max(failures.waiting - 1, 0)
             failures.last = now
             failures.free = max(failures.free, now + self._delay(failures.count))
             self._of[key] = failures
@@ -88,6 +92,32 @@ class Delays:
         return float(min(FIRST_DELAY_S * 2 ** min(count - 1, 20), LONGEST_DELAY_S))
 
 
+class _Turns:
+    """A lock for each key, as long as somebody wants it."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def of(self, key: str) -> AsyncIterator[None]:
+        """Be alone under ``key`` while inside."""
+        lock, wanted = self._of.get(key, (asyncio.Lock(), 0))
+        self._of[key] = lock, wanted + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, wanted = self._of[key]
+            if wanted == 1:
+                del self._of[key]
+            else:
+                self._of[key] = lock, wanted - 1
+
+
+def _keys(user: str, place: str) -> tuple[str, str]:
+    return f"from {place}", f"as {user[:100]}"
+
+
 class Logins:
     """Verifies logins against argon2 hashes. ``clock`` is in seconds, for the times to remember and forget."""
 
@@ -95,6 +125,7 @@ class Logins:
         self._users: Mapping[str, str] = {}
         self._clock = clock
         self._delays = Delays(clock)
+        self._turns = _Turns()
         self._hasher = PasswordHasher()
         self._threads = ThreadPoolExecutor(2, "smtp-login")
         self._key = secrets.token_bytes(32)
@@ -123,20 +154,28 @@ class Logins:
 
     async def check(self, user: str, password: bytes, place: str) -> Outcome:
         """Whether ``password`` is that of ``user`` (lower case); may take its time, above all when it is not."""
-        if user not in self._users or len(password) > _MAX_PASSWORD:
-            hashed, user_known = self._nobody, False
-        else:
-            hashed, user_known = self._users[user], True
+        hashed, user_known = self._hash(user, password)
         mark = self._mark(user, password, hashed)
         if user_known and self._good.get(mark, 0) > self._clock():
             return Outcome.GOOD
-        keys = (f"from {place}", f"as {user[:100]}")
+        keys = _keys(user, place)
         # A place that this user has logged in from is not held up by what others try under that name.
-        wait = self._delays.wait(*(keys[:1] if (user, place) in self._places else keys))
+        counted = keys[:1] if (user, place) in self._places else keys
+        async with contextlib.AsyncExitStack() as turn:
+            # Tries without a failure before them are looked at one by one: each sees what became of the last.
+            for key in sorted(counted):
+                await turn.enter_async_context(self._turns.of(key))
+            wait = self._delays.wait(*counted)
+            if not wait:
+                return await self._looked_at(user, password, place, mark)
         if wait > LONGEST_WAIT_S:
             return Outcome.LATER
-        if wait:
-            await asyncio.sleep(wait)
+        await asyncio.sleep(wait)
+        return await self._looked_at(user, password, place, mark)
+
+    async def _looked_at(self, user: str, password: bytes, place: str, mark: bytes) -> Outcome:
+        hashed, user_known = self._hash(user, password)
+        keys = _keys(user, place)
         fits = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._verify, hashed, password[:_MAX_PASSWORD]
         )
@@ -146,6 +185,12 @@ class Logins:
         self._remember(mark, (user, place))
         self._delays.forget(*keys)
         return Outcome.GOOD
+
+    def _hash(self, user: str, password: bytes) -> tuple[str, bool]:
+        """The hash to verify against, and whether it is a user's."""
+        if user not in self._users or len(password) > _MAX_PASSWORD:
+            return self._nobody, False
+        return self._users[user], True
 
     def _remember(self, mark: bytes, place: tuple[str, str]) -> None:
         self._good[mark] = self._clock() + REMEMBER_S

@@ -35,17 +35,12 @@ class Connections:
         return None
 
     def enter_unnamed(self) -> Full | None:
-        """Count a connection of a balancer that has not told yet whose it is: `name` must follow, or `leave`."""
+        """Count a connection of a balancer that has not told yet whose it is, for the place `UNNAMED`."""
         if self.open >= self._most:
             return "server"
         self._of[UNNAMED] = self._of.get(UNNAMED, 0) + 1
         self.open += 1
         return None
-
-    def name(self, place: str, is_network: Callable[[], bool]) -> Full | None:
-        """Count for ``place`` what was counted without; as `enter`, and when it is full, it counts no more."""
-        self.leave(UNNAMED)
-        return self.enter(place, is_network)
 
     def leave(self, place: str) -> None:
         """Forget one connection from ``place``."""

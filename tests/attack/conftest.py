@@ -1,5 +1,5 @@
 """An SMTP server on a free port, as the tests of mail in have it."""
 
-from tests.mail_in.conftest import certificate, start, users
+from tests.mail_in.conftest import certificate, start, trusting, users
 
-__all__ = ["certificate", "start", "users"]
+__all__ = ["certificate", "start", "trusting", "users"]

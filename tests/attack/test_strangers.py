@@ -2,6 +2,9 @@
 
 import asyncio
 import ipaddress
+import smtplib
+import ssl
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +13,17 @@ import pytest
 
 from bridge.decide import Client as Connected
 from bridge.decide import Refuse, at_rcpt, candidates
+from bridge.mail_in import connection
 from tests.attack.clients import From
 from tests.given_store import opened
 from tests.mail_in.client import Client
-from tests.mail_in.conftest import NETWORK_RULE, POLICY, Starter
+from tests.mail_in.conftest import AUTH_RULE, NETWORK_RULE, PASSWORD, POLICY, Starter, until
+from tests.threats import found
 
 HERE = replace(NETWORK_RULE, networks=(ipaddress.ip_network("127.0.0.1/32"),))
 POLICY_HERE = replace(POLICY, rules=(HERE,))
 KIB = 1024
+NUMBER = "0421000001@sms.local"
 UNENDED = (b"x" * 998 + b"\r\n") * 64
 ALARM = b"From: ups@plant.example\r\n\r\nBattery low\r\n"
 
@@ -89,3 +95,66 @@ def test_the_numbers_behind_an_alias_are_not_told_to_who_may_not_send_to_them() 
     for number in POLICY.aliases["oncall"]:
         assert number[-6:] not in str(refused)
         assert number[4:] not in "".join(sign for sign in str(refused) if sign.isdigit())
+
+
+@pytest.mark.threat(6, "a login while strangers hold all connections", of="floods", unit="s", at_most=10)
+async def test_strangers_who_hold_all_connections_keep_nobody_out_who_can_log_in(
+    start: Starter, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STRANGERS_STAY_S", 0.5)
+    policy = replace(POLICY, rules=(AUTH_RULE, HERE))
+    server = await start(
+        "implicit", "none", policy=policy, max_connections=60, reserved=20, max_per_address=10
+    )
+    stop = False
+
+    async def hold(address: str) -> None:
+        while not stop:
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", server.ports[1], local_addr=(address, 0)
+            )
+            try:
+                writer.write(b"EHLO stranger\r\n")
+                while await reader.read(1_000):
+                    writer.write(b"NOOP\r\n" * 3)
+                    await asyncio.sleep(0.05)
+            except OSError:
+                await asyncio.sleep(0.01)
+            finally:
+                writer.transport.abort()
+
+    attack = [asyncio.create_task(hold(f"127.0.2.{n % 10 + 1}")) for n in range(80)]
+    await until(lambda: server.mail_in.open_connections >= 40)
+    await asyncio.sleep(2 * connection.STRANGERS_STAY_S)
+
+    def log_in() -> float:
+        began = time.monotonic()
+        while True:
+            assert time.monotonic() - began < 20, "kept out"
+            try:
+                with smtplib.SMTP_SSL(
+                    "localhost",
+                    server.ports[0],
+                    context=trusting,
+                    timeout=10,
+                    source_address=("127.0.0.77", 0),
+                ) as client:
+                    client.login("clinic", PASSWORD)
+                    took = time.monotonic() - began
+                    time.sleep(2 * connection.STRANGERS_STAY_S)  # logged in, it is no stranger and stays
+                    client.sendmail("a@clinic.example", NUMBER, b"From: a@clinic.example\r\n\r\nhello\r\n")
+                    return took
+            except (OSError, smtplib.SMTPException):
+                time.sleep(0.1)
+
+    took = await asyncio.to_thread(log_in)
+    with From("127.0.0.1", server.ports[1]) as network:
+        assert await asyncio.to_thread(network.envelope, NUMBER) == ["250 2.1.5 OK"]
+    stop = True
+    for task in attack:
+        task.cancel()
+    await asyncio.gather(*attack, return_exceptions=True)
+    assert [sms.text for sms in await server.sms()] == ["hello"]
+    assert server.mail_in.open_connections <= 60
+    found(took)
+    assert took < 10

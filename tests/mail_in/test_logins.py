@@ -1,7 +1,9 @@
 """Logins: right ones in, wrong ones ever more slowly, nothing told about who exists."""
 
 import asyncio
+import base64
 import logging
+import ssl
 import time
 from collections.abc import Iterator
 
@@ -10,7 +12,7 @@ from argon2 import PasswordHasher
 
 from bridge.mail_in import logins
 from bridge.mail_in.logins import Delays, Logins, Outcome
-from tests.mail_in.conftest import HASHER, PASSWORD
+from tests.mail_in.conftest import HASHER, PASSWORD, Starter
 from tests.threats import found
 
 
@@ -110,11 +112,11 @@ def test_failures_are_answered_ever_later_and_forgotten_in_the_end(clock: Clock)
     assert delays.wait("a") == 0
 
 
-def test_tries_at_once_wait_one_behind_the_other(clock: Clock) -> None:
+def test_tries_at_once_wait_one_behind_the_other_as_if_each_failed(clock: Clock) -> None:
     delays = Delays(clock)
     for _ in range(4):
         delays.failed("a")
-    assert [delays.wait("a") for _ in range(3)] == [4.0, 8.0, 12.0]
+    assert [delays.wait("a") for _ in range(3)] == [4.0, 12.0, 28.0]
 
 
 def test_a_success_forgets_the_failures(clock: Clock) -> None:
@@ -170,3 +172,73 @@ async def test_users_whose_hashes_cannot_be_read_do_not_stop_the_server(clock: C
     made = Logins({"broken": "no hash at all"}, clock)
     assert await made.check("broken", b"x", "a") is Outcome.BAD
     made.close()
+
+
+@pytest.mark.threat(7, "tries in the first minute", of="floods of tries", unit="tries", at_most=7)
+@pytest.mark.threat(7, "tries in a minute later", of="floods of tries", unit="tries", at_most=2)
+def test_who_tries_all_the_time_under_one_address_or_name_is_looked_at_seven_times_then_twice_a_minute(
+    clock: Clock,
+) -> None:
+    delays, begun = Delays(clock), clock.now
+    looked_at, coming = [], [0.0]
+    for step in range(600 * 10):
+        clock.now = begun + step / 10
+        while coming and coming[0] <= clock.now:
+            looked_at.append(coming.pop(0) or clock.now)
+            delays.failed("as clinic")
+        for _ in range(3):
+            wait = delays.wait("as clinic")
+            if 0 < wait <= logins.LONGEST_WAIT_S:
+                coming = sorted([*coming, clock.now + wait])
+    minutes = [sum(begun + 60 * n <= at < begun + 60 * (n + 1) for at in looked_at) for n in range(10)]
+    found(minutes[0], what="tries in the first minute")
+    found(max(minutes[2:]), what="tries in a minute later")
+    assert minutes[0] <= 7
+    assert max(minutes[2:]) <= 2
+
+
+@pytest.mark.threat(
+    7, "tries of many connections at once", of="floods of tries", unit="tries in 4 s", at_most=4
+)
+@pytest.mark.parametrize("of", ["one name from many addresses", "many names from one address"])
+async def test_guessing_over_many_connections_is_as_slow_as_over_one(
+    start: Starter, trusting: ssl.SSLContext, of: str
+) -> None:
+    server = await start("implicit")
+    answers: list[str] = []
+
+    async def guess(n: int) -> None:
+        name, address = ("clinic", f"127.0.1.{n}") if of.startswith("one name") else (f"user{n}", "127.0.1.1")
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=trusting, server_hostname="localhost", local_addr=(address, 0)
+        )
+        login = base64.b64encode(f"\0{name}\0wrong".encode())
+        writer.write(b"EHLO c\r\n" + b"AUTH PLAIN " + login + b"\r\n")
+        try:
+            while line := (await reader.readline()).decode():
+                if line.startswith(("535", "454", "421")):
+                    answers.append(line[:3])
+                    return
+        finally:
+            writer.transport.abort()
+
+    tasks = [asyncio.create_task(guess(n)) for n in range(1, 41)]
+    await asyncio.wait(tasks, timeout=4)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    found(answers.count("535"))
+    assert 1 <= answers.count("535") <= 4
+    assert answers.count("454") >= 30, "who would wait too long is told so at once"
+
+
+async def test_right_passwords_at_once_from_one_address_are_all_taken(
+    users: dict[str, str], clock: Clock
+) -> None:
+    made = Logins({f"printer{n}": users["clinic"] for n in range(30)}, clock)
+    outcomes = await asyncio.gather(
+        *(made.check(f"printer{n}", PASSWORD.encode(), "office") for n in range(30))
+    )
+    made.close()
+    assert set(outcomes) == {Outcome.GOOD}
+    assert made._turns._of == {}
