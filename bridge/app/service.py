@@ -170,6 +170,9 @@ async def _start(service: _Service, parts: Sequence[Part]) -> Ports:
         if mail_out is not None:
             service.stack.push_async_callback(mail_out.close)
         service.loops["reports"] = reporter.run
+        watcher = wiring.watcher_of(service.config, service.store, service.here)
+        if watcher is not None:
+            service.loops["habits"] = watcher.run
     if Part.EVENTS in parts:
         hook = await _start_hook(service)
     if Part.WEB in parts:

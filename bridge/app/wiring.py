@@ -21,6 +21,7 @@ from bridge.sms import Sms
 from bridge.sms_api import Credentials, SmsApi
 from bridge.store import Retention, Store
 from bridge.submit import Submitter
+from bridge.watcher import Watcher
 from bridge.web import DeskSettings
 
 Ready = Callable[[], Awaitable[str]]
@@ -138,6 +139,14 @@ def certificate_ends(config: Config) -> Mapping[str, float]:
         with contextlib.suppress(ValueError):
             ends[str(path)] = validity(path).ends.timestamp()
     return ends
+
+
+def watcher_of(config: Config, store: Store, here: Heartbeat) -> Watcher | None:
+    """Return the part that watches what senders do; None when the operator wants none."""
+    if config.velocity is None:
+        return None
+    ours = partial(here.holds, "reports")
+    return Watcher(store, config.velocity, is_ours=ours, every_s=here.pulse.sweep_s)
 
 
 def mail_in_of(config: Config, store: Store, tls: ServedCertificate | None) -> mail_in.MailIn:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge import phone
-from bridge.config.model import AccountModel, BrandModel, FileModel, OutboxModel, SmtpModel, VendorModel
+from bridge.config.model import (
+    AccountModel,
+    BrandModel,
+    FileModel,
+    OutboxModel,
+    SmtpModel,
+    VelocityModel,
+    VendorModel,
+)
 from bridge.config.rule_model import SenderModel, TextModel
 from bridge.config.settings import (
     Account,
@@ -27,6 +35,7 @@ from bridge.config.settings import (
     Webhook,
 )  # fmt: skip
 from bridge.rules import Brand, Limits, Policy, ReportRule, SenderRule, TextRule
+from bridge.velocity import Bounds
 
 DEFAULT = "default"
 DEFAULT_BRAND_NAME = "SMS Bridge"
@@ -50,6 +59,7 @@ def config_of(file: FileModel) -> Config:
         vendor=_vendor(file),
         webhook=_webhook(file),
         replies_channel=file.replies.channel,
+        velocity=_velocity(file.velocity),
         outbox=_outbox(file.outbox),
         retention=Retention(file.retention.text, file.retention.records),
         log=Log(file.log.level, file.log.format),
@@ -178,6 +188,19 @@ def _webhook(file: FileModel) -> Webhook:
     else:
         pairs = tuple((account.sender, account.token) for account in accounts_of(file.vendor).values())
     return Webhook(hook.secret, pairs, tuple(hook.networks))
+
+
+def _velocity(velocity: VelocityModel | None) -> Bounds | None:
+    if velocity is None:
+        return None
+    return Bounds(
+        above=velocity.above,
+        sms=velocity.sms,
+        new_numbers=velocity.new_numbers,
+        one_number=velocity.one_number,
+        learn_ms=velocity.learn,
+        again_ms=velocity.again,
+    )
 
 
 def _outbox(outbox: OutboxModel) -> Outbox:

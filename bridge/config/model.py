@@ -4,7 +4,7 @@ The JSON schema, the errors and the tests of `config/bridge.yaml` come from it. 
 values that the bridge works with.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -256,6 +256,35 @@ class BrandModel(Section):
     templates: FolderPath | None = setting(None, "a folder whose files replace ours one by one")
 
 
+class VelocityModel(Section):
+    """When the admin hears that a sender is far above its habit."""
+
+    above: Annotated[int, Field(ge=2, le=1_000)] = setting(
+        4, "times the usual busiest hour of the sender (of the last 15 days)"
+    )
+    sms: Annotated[int, Field(ge=1, le=1_000_000)] = setting(60, "SMS in an hour that are never too many")
+    new_numbers: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
+        30, "numbers in an hour that no SMS went to before, never too many"
+    )
+    one_number: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
+        20, "SMS to one number in an hour that are never too many"
+    )
+    learn: Annotated[Duration, between("0s", "15d")] = setting(
+        "7d", "no alarm for so long after the first start; a new sender has more room for so long"
+    )
+    again: Annotated[Duration, between("1m", "7d")] = setting(
+        "6h", "the same alarm about the same sender at most once in so long"
+    )
+
+
+Velocity = Annotated[VelocityModel | None, BeforeValidator(lambda value: None if value == "off" else value)]
+
+
+def _or_off(schema: dict[str, Any]) -> None:
+    """Let editors offer the word in place of nothing at all."""
+    schema["anyOf"] = [{"const": "off"} if one == {"type": "null"} else one for one in schema["anyOf"]]
+
+
 class LogModel(Section):
     """What is logged."""
 
@@ -301,6 +330,11 @@ class FileModel(Section):
     retention: RetentionModel = setting({}, "how long what is over is kept")
     expire_after: Annotated[Duration, between("1m", "7d")] = setting(
         "12h", "a queued SMS older than this is not sent"
+    )
+    velocity: Velocity = setting(
+        {},
+        "when the admin hears that a sender is far above its habit; off: never",
+        json_schema_extra=_or_off,
     )
     outbox: OutboxModel = setting({}, "how our mails go out")
     brands: dict[Name, BrandModel] = setting({}, "looks of the mails; `default` is for rules without `brand`")

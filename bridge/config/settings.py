@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from bridge.config.database import PASSWORD
 from bridge.rules import Brand, Mode, Network, Policy
+from bridge.velocity import Bounds
 
 Tls = Literal["none", "starttls", "implicit"]
 
@@ -170,7 +171,8 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that the operator has said. ``brands`` always has ``default``."""
+    """Everything that the operator has said. ``brands`` always has ``default``; without ``velocity`` nobody is told
+    of senders who are far above their habit."""
 
     policy: Policy
     brands: Mapping[str, Brand]
@@ -184,6 +186,7 @@ class Config:
     vendor: Vendor
     webhook: Webhook
     replies_channel: Literal["bridge", "vendor"]
+    velocity: Bounds | None
     outbox: Outbox
     retention: Retention
     log: Log

@@ -50,6 +50,11 @@ _STOPPED: Final[Mapping[str, Alarm]] = {
         "Check the account's Sender and Token at the service. " + _RESUME,
     ),
 }
+_LOOK_AT_SENDER: Final = (
+    "Look at its messages (“smsbridge messages list --sender”, or the desk). If somebody else sends in its name, take "
+    "its rule out or change its password, and restart the service. If all is well, nothing need be done; limits of its "
+    "rule say how much it may send at most, the block velocity when this alarm comes."
+)
 _KNOWN: Final[Mapping[str, Alarm]] = {
     "bounce": Alarm(
         "A mail of ours came back",
@@ -98,6 +103,22 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
         "Look at the reason below, at the network and at the service's status page. SMS wait in the queue, "
         "and sending goes on by itself; what waits too long expires, and its sender is told.",
     ),
+    "sender-many": Alarm(
+        "A sender sends far more than usual",
+        "In one hour more SMS were sent for this sender than in its usual busiest hours by far.",
+        _LOOK_AT_SENDER,
+    ),
+    "sender-new-numbers": Alarm(
+        "A sender writes to many new numbers",
+        "In one hour SMS for this sender went to many numbers that none of this bridge had gone to before.",
+        _LOOK_AT_SENDER,
+    ),
+    "sender-one-number": Alarm(
+        "A sender writes to one number again and again",
+        "In one hour very many SMS for this sender went to one and the same number.",
+        _LOOK_AT_SENDER
+        + " If it is a machine that repeats its alarm, limits.join_same makes one SMS of many.",
+    ),
     "credit-hold": Alarm(
         "The SMS service holds messages: no credit left",
         "SMS are accepted and held by the service until the account is topped up.",
@@ -116,6 +137,10 @@ _FIELDS: Final[Mapping[str, str]] = {
     "message_id": "Message ID",
     "result": "Result",
     "kept": "Events kept",
+    "sender": "Sender",
+    "count": "In this hour",
+    "usual": "Usual in its busiest hour",
+    "limit": "This alarm comes above",
     "what": "What",
     "expires": "Expires on",
 }

@@ -4,6 +4,7 @@ from typing import Final
 
 from bridge.report.values import OutboxMail
 from bridge.sms import Sms, State
+from bridge.store import habits
 from bridge.store.changing import sms_by_id, sms_by_message_id
 from bridge.store.database import Tx
 from bridge.store.queries import OUTBOX_FIELDS, SMS_FIELDS
@@ -134,4 +135,4 @@ def counts(tx: Tx) -> Counts:
     row = tx.one("count_rest", now=tx.now)
     assert row is not None
     kept, alarms, oldest = row
-    return Counts(by_state, dict(tx.all("count_outbox")), kept, alarms, oldest)
+    return Counts(by_state, dict(tx.all("count_outbox")), kept, alarms, oldest, habits.far_above(tx))

@@ -20,6 +20,7 @@ from bridge.store import (
     accounts,
     alarms,
     events,
+    habits,
     looking,
     matching,
     nodes,
@@ -51,6 +52,7 @@ from bridge.store.values import (
     StoreSettings,
 )
 from bridge.store.waiting import Hints
+from bridge.velocity import Bounds
 
 T = TypeVar("T")
 PartLock = Callable[[str], AbstractContextManager[None]]
@@ -227,6 +229,15 @@ class Store:
     async def note_alarm(self, key: str, facts: Sequence[tuple[str, str]], every_ms: int = DAY) -> bool:
         """Record an alarm and mail it to the admin, at most once in ``every_ms``; return whether it was mailed."""
         return await self._write(lambda tx: alarms.note(tx, self._terms, key, facts, every_ms))
+
+    async def watch(self, bounds: Bounds) -> bool:
+        """Count what senders did since the last look, some thousand SMS at a time, and alarm the admin about those
+        far above their habit; return whether there may be more to count."""
+        counted = await self._read(habits.look)
+        if counted is None:
+            return False
+        await self._write(lambda tx: habits.keep(tx, self._terms, bounds, counted))
+        return counted.more
 
     # --- nodes ---
 

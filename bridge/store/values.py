@@ -1,7 +1,7 @@
 """What the verbs of the store take and give, besides the values of the core."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
 from bridge.event import EventType, News, Source
@@ -164,13 +164,15 @@ class AlarmLine:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How much there is of what. ``events_kept`` are those that match no SMS of ours (yet); ``oldest_queued_at``
-    is when the SMS that waits longest was taken (ms UTC), None when none waits."""
+    is when the SMS that waits longest was taken (ms UTC), None when none waits. ``far_above`` counts senders that were
+    far above their habit within the last hour, by the alarm's name."""
 
     by_state: Mapping[State, int]
     outbox_by_state: Mapping[str, int]
     events_kept: int = 0
     alarms: int = 0
     oldest_queued_at: int | None = None
+    far_above: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

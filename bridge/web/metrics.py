@@ -35,6 +35,14 @@ def exposition(
         mails.labels(stands).set(number)
     kept = Gauge("smsbridge_events_kept", "Events of the vendor that match no SMS yet", registry=registry)
     kept.set(counts.events_kept)
+    above = Gauge(
+        "smsbridge_senders_above_habit",
+        "Senders that were far above their habit within the last hour, by what was too much",
+        ["what"],
+        registry=registry,
+    )
+    for what, number in counts.far_above.items():
+        above.labels(what.removeprefix("sender-")).set(number)
     stopped = Gauge(
         "smsbridge_account_stopped",
         "1 while sending with this account of the vendor stands still",

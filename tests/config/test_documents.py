@@ -209,6 +209,13 @@ def test_the_schema_explains_every_key_and_gives_its_default_as_it_is_written() 
     assert vendor["mode"]["enum"] == ["live", "test"]
 
 
+def test_the_watch_over_senders_can_be_turned_off(tmp_path: Path) -> None:
+    (tmp_path / "bridge.yaml").write_text(f"{SMALLEST}velocity: off\n")
+    assert config.load(tmp_path / "bridge.yaml", ENVIRON).velocity is None
+    offered = config.json_schema()["properties"]["velocity"]["anyOf"]
+    assert [one.get("const") for one in offered] == [None, "off"]
+
+
 def test_the_schema_offers_a_secret_in_its_three_forms() -> None:
     token = config.json_schema()["$defs"]["VendorModel"]["properties"]["token"]
     text, reference = token["oneOf"]

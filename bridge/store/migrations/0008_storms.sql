@@ -16,3 +16,14 @@ CREATE TABLE joined_mail (
     PRIMARY KEY (sms_id, mail_id)
 ) WITHOUT ROWID;
 CREATE INDEX joined_mail_by_mail ON joined_mail (mail_id);
+
+-- What each sender did in each hour: SMS, numbers that none had gone to before, the most to one number.
+CREATE TABLE habit (
+    sender TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    sms INTEGER NOT NULL,
+    new_numbers INTEGER NOT NULL,
+    one_number INTEGER NOT NULL,
+    PRIMARY KEY (sender, hour)
+) WITHOUT ROWID;
+CREATE INDEX habit_by_hour ON habit (hour);
