@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Proof = Literal["auth", "network"]
+Proof = Literal["auth", "network", "dmarc", "spf", "upstream"]
 Mode = Literal["live", "test"]
 OnUnknown = Literal["resend", "hold"]
 NumberType = Literal["mobile", "fixed", "voip", "any"]
 ReportKind = Literal["failed", "delivered", "reply"]
+
+# What only the mail itself can show, by its signature, its path or another server's word.
+BY_MAIL: frozenset[Proof] = frozenset({"dmarc", "spf", "upstream"})
 
 MORE = "(+{{ count }} more)"  # what a joined SMS ends in, unless the operator says it in another language
 MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: a server must take at least 100; we take no more in one mail
@@ -79,6 +82,19 @@ class SenderRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """A mail server whose Authentication-Results count when it hands a mail in from ``network``.
+
+    ``authserv_id`` is its name there, lower-case; ``hops`` how many Received fields of our own side may stand
+    above its word.
+    """
+
+    network: Network
+    authserv_id: str
+    hops: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything a decision on a mail needs, besides the mail.
 
@@ -99,6 +115,7 @@ class Policy:
     message_prefix: str = "BRDG"
     expire_after_ms: int = 12 * 3_600_000
     duplicates_window_ms: int = 24 * 3_600_000
+    upstreams: tuple[Upstream, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

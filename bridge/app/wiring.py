@@ -14,9 +14,11 @@ from bridge.config import Config, Http, Smtp, load_users, validity
 from bridge.errors import ConfigError
 from bridge.mail_out import MailOut, Signer, Smarthost
 from bridge.poller import Poller
+from bridge.proving import Prover, Resolver
 from bridge.purger import Purger
 from bridge.render import Renderer
 from bridge.reporter import Reporter
+from bridge.rules import BY_MAIL
 from bridge.sms import Sms
 from bridge.sms_api import Credentials, SmsApi
 from bridge.store import Retention, Store
@@ -149,8 +151,15 @@ def watcher_of(config: Config, store: Store, here: Heartbeat) -> Watcher | None:
     return Watcher(store, config.velocity, is_ours=ours, every_s=here.pulse.sweep_s)
 
 
+def prover_of(config: Config) -> Prover | None:
+    """Return what looks for the proofs that mails themselves show, if a rule names one. Raises `ConfigError`."""
+    if not any(rule.proof & BY_MAIL for rule in config.policy.rules):
+        return None
+    return Prover(config.policy, Resolver(config.dns.servers, config.dns.timeout_ms / 1000))
+
+
 def mail_in_of(config: Config, store: Store, tls: ServedCertificate | None) -> mail_in.MailIn:
-    """Return the SMTP server, with the certificate that its listeners show."""
+    """Return the SMTP server, with the certificate that its listeners show. Raises `ConfigError`."""
     smtp = config.smtp
     return mail_in.MailIn(
         store,
@@ -166,6 +175,7 @@ def mail_in_of(config: Config, store: Store, tls: ServedCertificate | None) -> m
             max_per_address=smtp.max_per_address,
             balancers=smtp.balancers,
         ),
+        prover_of(config),
     )
 
 

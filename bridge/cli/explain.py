@@ -1,21 +1,39 @@
 """``smsbridge explain``: what would be decided on a mail file, and why. Sends nothing, writes nothing."""
 
+import asyncio
+import re
 import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.app.wiring import instance_of, prover_of
 from bridge.cli.output import as_json, clean, fail, money
 from bridge.cli.setting import configured
 from bridge.config import Config
-from bridge.decide import Accept, Client, Envelope, Explanation, Refuse, Special, Target, explain, unreadable
+from bridge.decide import (
+    NOTHING_SHOWN,
+    Accept,
+    Client,
+    Envelope,
+    Explanation,
+    Refuse,
+    Shown,
+    Special,
+    Target,
+    explain,
+    to_look_for,
+    unreadable,
+)
 from bridge.errors import MailError
 from bridge.message import InboundMail, read
 from bridge.phone import display
+from bridge.rules import Proof
 from bridge.sms_text import SmsText, TooLong
 
 _COSTLY_SHOWN: Final = 10
 _MONEY: Final = 10_000
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
 def run(options: Namespace) -> int:
@@ -31,7 +49,9 @@ def run(options: Namespace) -> int:
         mail = read(raw)
     except MailError as fault:
         return _refused(unreadable(str(fault)), options)
-    told = explain(config.policy, mail, _envelope(options, mail, config), len(raw), config.policy.domains[0])
+    envelope, instance = _envelope(options, mail, config), instance_of(config)
+    shown = _shown(config, raw, mail, envelope, instance)
+    told = explain(config.policy, mail, envelope, len(raw), instance, shown)
     if options.json:
         as_json([_object(told)])
     else:
@@ -55,7 +75,30 @@ def _envelope(options: Namespace, mail: InboundMail, config: Config) -> Envelope
         Client(options.client, options.user.lower() if options.user else None),
         sender,
         tuple(options.to or ours or mail.to_addresses),
+        options.hello,
     )
+
+
+def _shown(config: Config, raw: bytes, mail: InboundMail, envelope: Envelope, instance: str) -> Shown:
+    """What the mail shows of the proofs that decide about it: DNS is asked, as it is when the mail comes by SMTP."""
+    wanted = to_look_for(config.policy, mail, envelope, instance) if mail.from_address else frozenset()
+    if not wanted or mail.from_address is None:
+        return NOTHING_SHOWN
+    # A file has the line ends of its system; what travelled, and was signed, has CRLF.
+    travelled = _LINE_END.sub(b"\r\n", raw)
+    return asyncio.run(_looked(config, wanted, travelled, mail.from_address, envelope))
+
+
+async def _looked(
+    config: Config, wanted: frozenset[Proof], raw: bytes, from_address: str, envelope: Envelope
+) -> Shown:
+    prover = prover_of(config)
+    if prover is None:
+        return NOTHING_SHOWN
+    try:
+        return await prover.look(wanted, raw, None, from_address, envelope)
+    finally:
+        await prover.close()
 
 
 def _refused(answer: Refuse, options: Namespace) -> int:

@@ -132,6 +132,7 @@ def _checks(commands: Commands) -> None:
         "--client", type=_address, default="127.0.0.1", metavar="IP", help="the client's address (127.0.0.1)"
     )
     why.add_argument("--user", metavar="NAME", help="the SMTP user it logged in as")
+    why.add_argument("--hello", metavar="NAME", default="", help="the name it gave itself (EHLO)")
     why.set_defaults(run=_runs("explain", "run"))
 
 

@@ -23,6 +23,7 @@ from bridge.config.settings import (
     Database,
     Desk,
     Dkim,
+    Dns,
     Endpoint,
     Http,
     Listener,
@@ -34,7 +35,7 @@ from bridge.config.settings import (
     Vendor,
     Webhook,
 )  # fmt: skip
-from bridge.rules import Brand, Limits, Policy, ReportRule, SenderRule, TextRule
+from bridge.rules import Brand, Limits, Policy, ReportRule, SenderRule, TextRule, Upstream
 from bridge.velocity import Bounds
 
 DEFAULT = "default"
@@ -54,6 +55,7 @@ def config_of(file: FileModel) -> Config:
         inbound_to=file.inbound_to or file.admin,
         database=Database(file.database, file.database_password),
         smtp=_smtp(file.smtp),
+        dns=Dns(tuple(file.dns.servers), file.dns.timeout),
         http=_http(file),
         desk=Desk(Endpoint(file.desk.listen.address, file.desk.listen.port)),
         vendor=_vendor(file),
@@ -81,6 +83,7 @@ def policy_of(file: FileModel) -> Policy:
         message_prefix=file.vendor.message_prefix,
         expire_after_ms=file.expire_after,
         duplicates_window_ms=file.duplicates.window,
+        upstreams=tuple(Upstream(one.network, one.authserv_id, one.hops) for one in file.smtp.upstreams),
     )
 
 

@@ -247,6 +247,10 @@ SenderPattern = Annotated[
 Network = Annotated[IpNetwork, *reads(scalars.network, _NETWORK)]
 NarrowNetwork = Annotated[IpNetwork, *reads(scalars.narrow_network, _NETWORK)]
 ListenAddress = Annotated[str, *reads(scalars.ip_address, {"type": "string", "examples": ["127.0.0.1"]})]
+NameServer = Annotated[
+    tuple[str, int],
+    *reads(scalars.name_server, {"type": "string", "examples": ["127.0.0.1", "10.0.0.1:5353"]}),
+]
 BaseUrl = Annotated[str, *reads(scalars.base_url, _URL)]
 Origin = Annotated[str, *reads(scalars.origin, _URL)]
 Smarthost = Annotated[scalars.SmarthostUrl, *reads(scalars.smarthost, _URL)]

@@ -11,7 +11,6 @@ from bridge.config.problem import KeyPath
 _EACH = "*"  # any index of a list
 
 KEYS: dict[tuple[str, ...], str] = {
-    ("smtp", "upstreams"): "the proof of another server's results",
     ("desk", "users"): "accounts of the desk",
     ("senders", _EACH, "limits", "per_minute"): "limits by time",
     ("senders", _EACH, "limits", "per_hour"): "limits by time",
@@ -22,20 +21,12 @@ KEYS: dict[tuple[str, ...], str] = {
     ("spend_cap",): "a cap of money",
     ("optouts",): "opt-outs",
 }
-PROOFS = ("dmarc", "spf", "upstream")
 
 
 def key_text(path: KeyPath) -> str | None:
     """What to say about a key of a later version, or None when ``path`` is none."""
     what = KEYS.get(tuple(_EACH if isinstance(step, int) else step for step in path))
     return f"not in this version ({what}): take the key away" if what else None
-
-
-def proof(value: object) -> object:
-    """``value``, unless it is a proof of a later version."""
-    if value in PROOFS:
-        raise ValueError(f"the proof {value} is not in this version: write auth or network")
-    return value
 
 
 def too_long(value: object) -> object:

@@ -28,6 +28,7 @@ from bridge.config.fields import (
     MessagePrefix,
     Money,
     Name,
+    NameServer,
     NarrowNetwork,
     Network,
     Origin,
@@ -70,6 +71,18 @@ class MailListener(Section):
     )
 
 
+class UpstreamModel(Section):
+    """A mail server that checks senders and hands their mail to us."""
+
+    network: NarrowNetwork = setting(..., "where it hands mail in from", example="10.20.0.9")
+    authserv_id: HostName = setting(
+        ..., "its name in the Authentication-Results that it writes", example="mx.example.com"
+    )
+    hops: Annotated[int, Field(ge=0, le=5)] = setting(
+        1, "Received fields of your own servers that may stand above its results"
+    )
+
+
 class SmtpModel(Section):
     """How mail comes in."""
 
@@ -89,6 +102,9 @@ class SmtpModel(Section):
     )
     balancers: Annotated[list[NarrowNetwork], Field(max_length=100)] = setting(
         [], "networks of balancers: they must speak the PROXY protocol, nobody else is believed when he does"
+    )
+    upstreams: Annotated[list[UpstreamModel], Field(max_length=100)] = setting(
+        [], "servers whose Authentication-Results count, for the proof `upstream`"
     )
     users: FilePath | None = setting(None, "the file of SMTP users; `smsbridge user add --smtp` writes it")
 
@@ -196,6 +212,17 @@ class PrefixesModel(Section):
         ..., "numbers that begin so may get SMS", example=["+614"]
     )
     deny: Annotated[list[Prefix], Field(max_length=1_000)] = setting([], "numbers that begin so may not")
+
+
+class DnsModel(Section):
+    """Who is asked about the domains of senders, for the proofs `dmarc` and `spf`."""
+
+    servers: Annotated[list[NameServer], Field(max_length=10)] = setting(
+        [], "addresses of name servers, with their port if it is not 53; none: the machine's own"
+    )
+    timeout: Annotated[Duration, between("500ms", "10s")] = setting(
+        "5s", "for one answer; later the mail is to come again"
+    )
 
 
 class RepliesModel(Section):
@@ -325,6 +352,7 @@ class FileModel(Section):
     )
     inbound_to: MailAddress | None = setting(None, "who gets SMS that answer none of ours; default: `admin`")
     text: TextModel = setting({}, "how the text of an SMS is made")
+    dns: DnsModel = setting({}, "who is asked about the domains of senders")
     replies: RepliesModel = setting({}, "who mails replies")
     duplicates: DuplicatesModel = setting({}, "the same mail twice")
     retention: RetentionModel = setting({}, "how long what is over is kept")

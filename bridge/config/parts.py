@@ -50,6 +50,8 @@ _STAND_INS: Mapping[str, Any] = {
     "match": ["*@example.com"],
     "proof": ["auth", "network"],
     "networks": ["127.0.0.1"],
+    "network": "127.0.0.1",
+    "authserv_id": "stand-in.example",
     "smarthost": "smtp://stand-in:{password}@127.0.0.1",
     "password": "stand-in",
     "database": "postgresql://stand-in:{password}@127.0.0.1/stand-in",

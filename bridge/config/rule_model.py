@@ -21,7 +21,7 @@ from bridge.config.fields import (
     setting,
     words,
 )  # fmt: skip
-from bridge.rules import MAX_RECIPIENTS, MORE
+from bridge.rules import MAX_RECIPIENTS, MORE, Proof
 
 StopMark = Annotated[Text, words(40)]
 
@@ -88,9 +88,9 @@ class SenderModel(Section):
     match: Annotated[list[SenderPattern], Field(min_length=1, max_length=1_000)] = setting(
         ..., "From addresses: ann@example.com, *@example.com, *@*.example.com", example=["*@example.com"]
     )
-    proof: Annotated[
-        list[Annotated[Literal["auth", "network"], BeforeValidator(later.proof)]], Field(min_length=1)
-    ] = setting(..., "how the sender is proven, any one of: auth, network", example=["auth"])
+    proof: Annotated[list[Proof], Field(min_length=1)] = setting(
+        ..., "how the sender is proven, any one of: auth, network, dmarc, spf, upstream", example=["auth"]
+    )
     users: Annotated[list[UserName], Field(min_length=1, max_length=1_000)] | None = setting(
         None, "SMTP users who may use this rule; without it the user's name must be the From address"
     )

@@ -31,6 +31,7 @@ _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}", re.ASCII)  # E.164: at most 15 digit
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)  # RFC 1123, 2.1
 _LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII | re.I)
 _URL = re.compile(r"[\x21-\x7e]{1,2000}")
+_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})", re.ASCII)
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
@@ -173,6 +174,20 @@ def ip_address(value: object) -> str:
         raise ValueError(
             "is no IP address: write 127.0.0.1, 0.0.0.0 (every IPv4) or :: (every address)"
         ) from None
+
+
+def name_server(value: object) -> tuple[str, int]:
+    """Address and port of ``10.0.0.1``, ``10.0.0.1:5353`` or ``[::1]:5353``; port 53 unless given."""
+    written = text(value)
+    match = _WITH_PORT.fullmatch(written)
+    port = int(match[3]) if match else 53
+    try:
+        address = str(ipaddress.ip_address((match[1] or match[2]) if match else written))
+    except ValueError:
+        address = ""
+    if not address or not 0 < port < 65_536:
+        raise ValueError("is no name server: write its address, such as 10.0.0.1 or 127.0.0.1:5353")
+    return address, port
 
 
 def base_url(value: object) -> str:

@@ -9,7 +9,7 @@ from bridge.config.problem import Finding, KeyPath, printable
 from bridge.config.rule_model import SenderModel
 from bridge.config.users import load_users
 from bridge.errors import ConfigError
-from bridge.rules import Network
+from bridge.rules import BY_MAIL, Network
 
 # Addresses that containers' traffic gets: docker's first bridge and the pool of its others, podman's bridge.
 _DOCKER = ipaddress.IPv4Network("172.17.0.0/16")
@@ -23,6 +23,7 @@ def check_senders(parts: Parts) -> Iterator[Finding]:
     users, mistakes = _users(parts)
     yield from mistakes
     yield from _auth(parts)
+    yield from _by_mail(parts)
     for index, rule in parts.senders.items():
         path = ("senders", index)
         yield from _names(path, rule, parts)
@@ -44,6 +45,22 @@ def _auth(parts: Parts) -> Iterator[Finding]:
             if listener.tls == "none" and not ipaddress.ip_address(listener.address).is_loopback:
                 text = "no AUTH is offered here: passwords would travel in the clear"
                 yield Finding(("smtp", "listen", index, "tls"), text, "warning")
+
+
+def _by_mail(parts: Parts) -> Iterator[Finding]:
+    """What the proofs that a mail itself shows need, and what they are not."""
+    named = {proof: [i for i, rule in parts.senders.items() if proof in rule.proof] for proof in BY_MAIL}
+    if parts.smtp is not None:
+        upstreams = parts.smtp.upstreams
+        if named["upstream"] and not upstreams:
+            text = "upstream needs smtp.upstreams, the servers whose Authentication-Results count"
+            yield Finding(("senders", named["upstream"][0], "proof"), text)
+        if upstreams and not named["upstream"] and len(parts.senders) == parts.rules:
+            text = "no rule has the proof upstream: name it in one, or take the servers away"
+            yield Finding(("smtp", "upstreams"), text)
+    for index in named["spf"]:
+        text = "spf trusts whoever may send through the domain's servers, all customers of a provider too"
+        yield Finding(("senders", index, "proof"), text, "warning")
 
 
 def _users(parts: Parts) -> tuple[Mapping[str, str] | None, list[Finding]]:

@@ -51,6 +51,14 @@ class Smtp:
 
 
 @dataclass(frozen=True, slots=True)
+class Dns:
+    """Who is asked about the domains of senders: addresses with ports, none for the machine's own."""
+
+    servers: tuple[tuple[str, int], ...]
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Http:
     """What the vendor reaches. ``url`` has no path and no closing slash."""
 
@@ -181,6 +189,7 @@ class Config:
     inbound_to: str
     database: Database
     smtp: Smtp
+    dns: Dns
     http: Http
     desk: Desk
     vendor: Vendor

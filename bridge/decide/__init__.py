@@ -5,32 +5,38 @@
 """
 
 from bridge.decide.answers import taken, unreadable
-from bridge.decide.decision import decide
+from bridge.decide.decision import decide, to_look_for
 from bridge.decide.explanation import Explanation, explain
 from bridge.decide.hand import by_hand
 from bridge.decide.recipient import at_rcpt
-from bridge.decide.sender import candidates, proven_itself
+from bridge.decide.sender import candidates, known, upstreams_of
 from bridge.decide.values import (
+    NOTHING_SHOWN,
     Accept,
     Client,
     Envelope,
+    Finding,
     JoinSame,
     NewMail,
     NewSms,
     Refuse,
+    Shown,
     Special,
     Target,
 )
 
 __all__ = [
+    "NOTHING_SHOWN",
     "Accept",
     "Client",
     "Envelope",
     "Explanation",
+    "Finding",
     "JoinSame",
     "NewMail",
     "NewSms",
     "Refuse",
+    "Shown",
     "Special",
     "Target",
     "at_rcpt",
@@ -38,7 +44,9 @@ __all__ = [
     "candidates",
     "decide",
     "explain",
-    "proven_itself",
+    "known",
     "taken",
+    "to_look_for",
     "unreadable",
+    "upstreams_of",
 ]

@@ -6,14 +6,20 @@ Owns how an answer is worded and how long it may be; which answer is given is de
 import re
 from collections.abc import Sequence
 
-from bridge.decide.values import Accept, Refuse
-from bridge.rules import Policy, SenderRule
+from bridge.decide.values import NOTHING_SHOWN, Accept, Refuse, Shown
+from bridge.rules import Policy, Proof, SenderRule
 from bridge.sms_text import TooLong
 
 MAX_TEXT = 400  # characters; RFC 5321 4.5.3.1.5 allows 512 octets for a reply line
 MAX_SHOWN = 80  # characters of one address or name in an answer
 
 _UNSHOWN = re.compile(r"[^A-Za-z0-9@.+_=-]", re.ASCII)
+# How a mail itself proves its sender.
+_WAYS: dict[Proof, str] = {
+    "dmarc": "have its mail server sign it with DKIM",
+    "spf": "send from a server of its SPF record",
+    "upstream": "send it through the mail server that vouches for it",
+}
 _ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
 
 
@@ -75,7 +81,15 @@ def not_listed(identity: str) -> Refuse:
     )
 
 
-def not_proven(identity: str, matched: Sequence[SenderRule], user: str | None) -> Refuse:
+def not_now(identity: str) -> Refuse:
+    """The answer when DNS does not let us say whether a sender is proven (RFC 3463: directory server failure)."""
+    text = f"the proof of {shown(identity)} cannot be looked up in DNS now; please try again later"
+    return refuse(451, "4.4.3", text)
+
+
+def not_proven(
+    identity: str, matched: Sequence[SenderRule], user: str | None, mail: Shown = NOTHING_SHOWN
+) -> Refuse:
     """The answer to a sender whose address matches ``matched`` but who proved none of their proofs."""
     proofs = {proof for rule in matched for proof in rule.proof}
     ways = []
@@ -85,6 +99,10 @@ def not_proven(identity: str, matched: Sequence[SenderRule], user: str | None) -
         ways.append("log in (SMTP AUTH) under that address")
     if "network" in proofs:
         ways.append("send from a network listed for it (network)")
+    for proof, way in _WAYS.items():
+        if proof in proofs:
+            why = mail.findings[proof].why if proof in mail.findings else ""
+            ways.append(f"{way} ({proof}{f': {why}' if why else ''})")
     logged_in = f" (you are logged in as {shown(user)})" if user else ""
     return refuse(550, "5.7.1", f"{shown(identity)} is not proven{logged_in}: {', or '.join(ways)}")
 

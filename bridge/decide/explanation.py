@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.decide.answers import taken
-from bridge.decide.decision import decide, reason_for, sender_of, text_of
-from bridge.decide.recipient import at_rcpt, distinct
+from bridge.decide.decision import decide, reason_for, sender_of, signed_numbers, text_of
+from bridge.decide.recipient import at_rcpt, distinct, meant
 from bridge.decide.sender import Proven, candidates, identity_of, matches, proof_of
-from bridge.decide.values import Accept, Client, Envelope, Refuse, Special, Target
+from bridge.decide.values import NOTHING_SHOWN, Accept, Client, Envelope, Refuse, Shown, Special, Target
 from bridge.message import InboundMail
-from bridge.rules import Policy, Proof, SenderRule
+from bridge.rules import BY_MAIL, Policy, Proof, SenderRule
 from bridge.sms_text import Empty, SmsText, TooLong
 
 
@@ -60,21 +60,25 @@ class Explanation:
 
 
 def explain(
-    policy: Policy, mail: InboundMail, envelope: Envelope, size: int, our_instance: str
+    policy: Policy,
+    mail: InboundMail,
+    envelope: Envelope,
+    size: int,
+    our_instance: str,
+    shown: Shown = NOTHING_SHOWN,
 ) -> Explanation:
     """How the mail would be decided if ``envelope.client`` sent it to ``envelope.recipients`` now."""
     read = _recipients(policy, envelope)
-    proven = sender_of(policy, mail, envelope, our_instance)
+    proven = sender_of(policy, mail, envelope, our_instance, shown)
     text = text_of(mail, proven) if isinstance(proven, Proven) else None
     segments = text.segments if isinstance(text, SmsText) else 0
-    rule = proven.rule if isinstance(proven, Proven) else None
-    numbers = _numbers(policy, rule, _targets(read), segments) if rule else ()
-    decision = _decision(policy, mail, envelope, read, size, our_instance)
+    numbers = _numbers(policy, proven, shown, read, segments) if isinstance(proven, Proven) else ()
+    decision = _decision(policy, mail, envelope, read, size, our_instance, shown)
     identity = identity_of(mail, envelope)
     return Explanation(
         identity=identity,
         proven=proven,
-        rules=tuple(_tried(rule, envelope.client, identity or "") for rule in policy.rules),
+        rules=tuple(_tried(rule, envelope.client, identity or "", shown) for rule in policy.rules),
         recipients=read,
         text=text,
         numbers=numbers,
@@ -110,43 +114,53 @@ def _decision(
     read: Sequence[RecipientRead],
     size: int,
     our_instance: str,
+    shown: Shown,
 ) -> Accept | Refuse | Special:
     """What SMTP would say: without any number, what RCPT said first."""
     targets = _targets(read)
     if not targets and read:
         return next(one.read for one in read if not isinstance(one.read, Target))
-    return decide(policy, mail, envelope, targets, size, our_instance)
+    return decide(policy, mail, envelope, targets, size, our_instance, shown)
 
 
 def _targets(read: Sequence[RecipientRead]) -> list[Target]:
     return [one.read for one in read if isinstance(one.read, Target)]
 
 
-def _tried(rule: SenderRule, client: Client, identity: str) -> RuleTried:
+def _tried(rule: SenderRule, client: Client, identity: str, shown: Shown) -> RuleTried:
     if not matches(rule, identity):
         return RuleTried(rule, False, None, "its addresses do not match")
-    proof = proof_of(rule, client, identity)
-    return RuleTried(rule, True, proof, "" if proof else _unproven(rule, client))
+    proof = proof_of(rule, client, identity, shown)
+    return RuleTried(rule, True, proof, "" if proof else _unproven(rule, client, shown))
 
 
-def _unproven(rule: SenderRule, client: Client) -> str:
+def _unproven(rule: SenderRule, client: Client, shown: Shown) -> str:
     """Why no proof of a rule holds: each of its proofs, and what the client showed."""
     whys = []
     if "auth" in rule.proof:
-        shown = f"the login {client.user}" if client.user else "no login"
+        login = f"the login {client.user}" if client.user else "no login"
         wanted = f"one of its users ({', '.join(rule.users)})" if rule.users else "the From address as login"
-        whys.append(f"auth: {shown}, and it wants {wanted}")
+        whys.append(f"auth: {login}, and it wants {wanted}")
     if "network" in rule.proof:
         networks = ", ".join(str(network) for network in rule.networks)
         whys.append(f"network: {client.address or 'no address'} is in none of its networks ({networks})")
+    for proof in sorted(rule.proof & BY_MAIL):
+        found = shown.findings.get(proof)
+        whys.append(f"{proof}: {found.why if found else 'not looked for'}")
     return "; ".join(whys)
 
 
 def _numbers(
-    policy: Policy, rule: SenderRule, targets: Sequence[Target], segments: int
+    policy: Policy, proven: Proven, shown: Shown, read: Sequence[RecipientRead], segments: int
 ) -> tuple[NumberTried, ...]:
+    only = signed_numbers(policy, proven, shown)
+    targets = meant(policy, _targets(read))
+    if isinstance(targets, Refuse):
+        return ()
     return tuple(
-        NumberTried(number, address, reason_for(policy, rule, number), cost_of(policy, number, segments))
+        NumberTried(
+            number, address, reason_for(policy, proven.rule, number, only), cost_of(policy, number, segments)
+        )
         for number, address in distinct(targets)
     )
 

@@ -1,6 +1,8 @@
 """What a decision is made from and what it is: client, envelope, accept or refuse, as frozen values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from bridge.dsn import Wishes
@@ -31,16 +33,49 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the SMTP conversation said. ``recipients`` are the accepted addresses in order, as written."""
+    """What the SMTP conversation said. ``recipients`` are the accepted addresses in order, as written; ``hello`` is
+    the name that the client gave itself."""
 
     client: Client
     sender: str | None
     recipients: tuple[str, ...]
+    hello: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of looking for one proof: it ``holds``, or ``why`` it does not (words of ours, ASCII, no sentence).
+
+    ``later``: nobody can say now, and trying again may help.
+    """
+
+    holds: bool
+    why: str = ""
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a mail has shown beside its client: a finding for each proof that was looked for.
+
+    ``signed_to`` are the addresses in the To and Cc under the signature that counted for `dmarc`, lower-case;
+    ``stand_in_id`` takes the place of a Message-ID that this signature does not cover, else None.
+    """
+
+    findings: Mapping[Proof, Finding] = field(default_factory=lambda: MappingProxyType({}))
+    signed_to: frozenset[str] = frozenset()
+    stand_in_id: str | None = None
+
+
+NOTHING_SHOWN = Shown()
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A recipient that means phones: one number in E.164, or those of an alias."""
+    """A recipient that means phones: one number in E.164, or those of an alias.
+
+    No number at all: a name whose meaning is told only to a proven sender, so not before the mail is here.
+    """
 
     address: str
     numbers: tuple[str, ...]

@@ -13,6 +13,7 @@ from bridge.mail_in.lines import LineEnds, Unstuffer
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import SMALL, Held
 from bridge.mail_in.skim import Skimmer
+from bridge.proving import BodyDigest, Digests
 
 MAX_LINE: Final = 65_536  # octets; alarm gear sends its HTML in one line, which 1,000 would refuse
 MAX_LINES: Final = 1_000_000  # a mail of 25 MB in base64 has a third of that
@@ -23,11 +24,15 @@ _PATIENCE: Final = 1024 * 1024  # octets read past the end of what we take befor
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A whole mail: the octets to read it from, its true size, whether texts were left out."""
+    """A whole mail: the octets to read it from, its true size, whether texts were left out.
+
+    ``digests`` are those of its whole body when ``octets`` are not all of it and a signature may count.
+    """
 
     octets: bytes
     size: int
     cut: bool
+    digests: Digests | None = None
 
 
 class Collector:
@@ -35,10 +40,13 @@ class Collector:
 
     ``refusal`` is the answer it has earned so far, if any; ``hopeless``: it is so much too big that waiting
     for its end is no use; ``lone_dot``: a dot stood alone in a line that did not begin or end with CRLF.
-    ``as_it_came`` keeps the mail whole (up to 1 MiB); ``regular``: odd line ends are refused.
+    ``as_it_came`` keeps the mail whole (up to 1 MiB); ``regular``: odd line ends are refused;
+    ``signed``: a signature may prove the sender.
     """
 
-    def __init__(self, held: Held, max_size: int, *, as_it_came: bool, regular: bool) -> None:
+    def __init__(
+        self, held: Held, max_size: int, *, as_it_came: bool, regular: bool, signed: bool = False
+    ) -> None:
         self.refusal: Reply | None = None
         self.size = 0
         self.lone_dot = False
@@ -55,6 +63,8 @@ class Collector:
         self._skimmer: Skimmer | None = None
         self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
         self._spooled = 0
+        self._signed = signed
+        self._digest: BodyDigest | None = None
 
     @property
     def hopeless(self) -> bool:
@@ -89,7 +99,8 @@ class Collector:
         self._skimmer.close()
         assert self._file is not None
         self._file.seek(0)
-        return Body(self._file.read(), self.size, self._skimmer.cut)
+        digests = self._digest.digests() if self._digest is not None else None
+        return Body(self._file.read(), self.size, self._skimmer.cut, digests)
 
     def close(self) -> None:
         """Let go of everything held."""
@@ -121,7 +132,7 @@ class Collector:
                 return replies.BARE_LINE_ENDS
         content = content if self._as_it_came else mended
         if self._skimmer is not None:
-            self._skimmer.feed(content)
+            self._skim(content)
         elif self._as_it_came or self._in_pieces + len(content) <= SMALL:
             self._pieces.append(content)
             self._in_pieces += len(content)
@@ -135,9 +146,16 @@ class Collector:
         self._in_pieces = 0
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by close()
         self._skimmer = Skimmer(self._spool)
+        self._digest = BodyDigest() if self._signed else None
         pieces, self._pieces = self._pieces, []
         for piece in (*pieces, content):
-            self._skimmer.feed(piece)
+            self._skim(piece)
+
+    def _skim(self, content: bytes) -> None:
+        assert self._skimmer is not None
+        self._skimmer.feed(content)
+        if self._digest is not None:
+            self._digest.feed(content)
 
     def _spool(self, octets: bytes) -> None:
         assert self._file is not None

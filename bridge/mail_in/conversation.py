@@ -41,6 +41,7 @@ class Conversation(Connection):
     def __init__(self, house: House, listener: Listener) -> None:
         super().__init__(house, listener)
         self._greeted = False
+        self._hello_name = ""
         self._mail: Transaction | None = None
         self._mistakes = 0
         self._idle_commands = 0
@@ -113,6 +114,7 @@ class Conversation(Connection):
             return False
         self._mail = None
         self._greeted = True
+        self._hello_name = argument.split()[0].decode("ascii", "replace")
         return True
 
     async def _starttls(self, argument: bytes) -> None:
@@ -216,13 +218,13 @@ class Conversation(Connection):
         except (commands.NotWellFormed, UnicodeDecodeError) as error:
             self.say(_syntax(error, replies.MAIL_SYNTAX, replies.BAD_SENDER))
             return
-        candidates = self.house.candidates(self.client)
+        standing = self.house.standing(self.client)
         if said.size > self.house.settings.max_size:
             self.say(replies.TOO_BIG)
-        elif not self.house.memory.has(said.size, known=bool(candidates)):
+        elif not self.house.memory.has(said.size, known=standing.known):
             self.say(replies.NO_MEMORY)
         else:
-            self._mail = Transaction(self.client, candidates, said.sender, said.envelope_id)
+            self._mail = Transaction(self.client, standing, said.sender, said.envelope_id, self._hello_name)
             self.say(replies.SENDER_OK)
 
     async def _rcpt_to(self, argument: bytes) -> None:
@@ -268,10 +270,11 @@ class Conversation(Connection):
     async def _take(self, mail: Transaction) -> None:
         as_it_came = mail.special is not None and mail.special.kind == "postmaster"
         collector = Collector(
-            Held(self.house.memory, known=bool(mail.candidates)),
+            Held(self.house.memory, known=mail.standing.known),
             self.house.settings.max_size,
             as_it_came=as_it_came,
-            regular=not mail.candidates,
+            regular=not mail.standing.known,
+            signed=mail.standing.signed,
         )
         try:
             await self._collect(collector)

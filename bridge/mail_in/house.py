@@ -6,16 +6,15 @@ import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from bridge import decide
 from bridge.decide import Client
 from bridge.mail_in import replies
-from bridge.mail_in.intake import Intake
+from bridge.mail_in.intake import Intake, Standing, standing_of
 from bridge.mail_in.logins import Logins
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import UNNAMED, Connections, Full, Memory, within
 from bridge.mail_in.settings import Settings, Tls
 from bridge.mail_in.talk import Talk
-from bridge.rules import Policy, SenderRule
+from bridge.rules import Policy
 
 if TYPE_CHECKING:
     from bridge.mail_in.connection import Connection
@@ -43,8 +42,8 @@ class House:
         self._all_over: asyncio.Future[None] | None = None
         self._connections = Connections(settings.max_connections, settings.reserved, settings.max_per_address)
         self._policy = policy
-        self._candidates: dict[Client, tuple[SenderRule, ...]] = {}
-        self._known: dict[Client, bool] = {}
+        self._standings: dict[Client, Standing] = {}
+        self._same: dict[tuple[int, ...], Standing] = {}
         self._extensions: dict[tuple[Tls, bool], Reply] = {}
 
     @property
@@ -93,12 +92,7 @@ class House:
 
     def knows(self, client: Client) -> bool:
         """Whether the client is proven already, by its network or by a login."""
-        found = self._known.get(client)
-        if found is None:
-            if len(self._known) >= _MOST_CLIENTS:
-                self._known.clear()
-            found = self._known[client] = decide.proven_itself(self._policy, client)
-        return found
+        return self.standing(client).known
 
     def leave(self, place: str) -> None:
         """A counted connection has ended."""
@@ -120,14 +114,21 @@ class House:
             self._all_over = self._all_over or self.loop.create_future()
             await asyncio.shield(self._all_over)
 
-    def candidates(self, client: Client) -> tuple[SenderRule, ...]:
-        """The sender rules that this client could meet."""
-        found = self._candidates.get(client)
+    def standing(self, client: Client) -> Standing:
+        """What this client may hope for before its mail is here."""
+        found = self._standings.get(client)
         if found is None:
-            if len(self._candidates) >= _MOST_CLIENTS:
-                self._candidates.clear()
-            found = self._candidates[client] = decide.candidates(self._policy, client)
+            if len(self._standings) >= _MOST_CLIENTS:
+                self._standings.clear()
+                self._same.clear()
+            found = self._standings[client] = self._shared(standing_of(self._policy, client))
         return found
+
+    def _shared(self, standing: Standing) -> Standing:
+        """The same value for all clients of one standing: ten thousand strangers may share as many rules."""
+        return self._same.setdefault(
+            (standing.known, *(rule.index for rule in standing.candidates)), standing
+        )
 
     def renew_users(self, users: Mapping[str, str]) -> None:
         """Let these be the SMTP users from now on."""

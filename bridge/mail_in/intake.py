@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from bridge import decide, log, message
@@ -20,7 +21,8 @@ from bridge.mail_in.collect import Body, Collector
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import place_of
 from bridge.message import InboundMail
-from bridge.rules import Policy, SenderRule, TextRule
+from bridge.proving import Prover
+from bridge.rules import Policy, Proof, SenderRule, TextRule
 from bridge.sms_text import SmsText, make
 from bridge.store import Accepted, Store
 
@@ -33,15 +35,32 @@ _VENDOR_TEXT: Final = TextRule(subject="ignore", cut="none", stop_marks=(), fold
 _VENDOR_SEGMENTS: Final = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a client may hope for: the rules it could still meet, whether it is ``known`` to one of them by network
+    or login, and whether a signature in its mail may count."""
+
+    candidates: tuple[SenderRule, ...]
+    known: bool
+    signed: bool
+
+
+def standing_of(policy: Policy, client: Client) -> Standing:
+    """The standing of a client under a policy."""
+    rules = decide.candidates(policy, client)
+    return Standing(rules, decide.known(rules, client), any("dmarc" in rule.proof for rule in rules))
+
+
 @dataclass(slots=True)
 class Transaction:
     """What one MAIL … DATA has said so far. ``special`` is set when the mail is for an address that makes no SMS;
     ``wishes`` are what the client asked to be told, by number."""
 
     client: Client
-    candidates: tuple[SenderRule, ...]
+    standing: Standing
     sender: str
     envelope_id: str = ""
+    hello: str = ""
     targets: list[Target] = field(default_factory=list)
     wishes: dict[str, Wish] = field(default_factory=dict)
     special: Special | None = None
@@ -57,20 +76,34 @@ class Outcome:
     unacknowledged: str | None = None
 
 
-class Intake:
-    """Takes mails in. Commits run to their end, whoever hangs up or is cancelled meanwhile."""
+@dataclass(frozen=True, slots=True)
+class _Undecided:
+    """A mail that must first show its proofs."""
 
-    def __init__(self, store: Store, policy: Policy, instance: str) -> None:
+    mail: InboundMail
+    envelope: Envelope
+    body: Body
+    wanted: frozenset[Proof]
+
+
+class Intake:
+    """Takes mails in. Commits run to their end, whoever hangs up or is cancelled meanwhile.
+
+    ``prover`` is there when a rule names a proof that only a mail can show.
+    """
+
+    def __init__(self, store: Store, policy: Policy, instance: str, prover: Prover | None = None) -> None:
         self._store = store
         self._policy = policy
         self._instance = instance
+        self._prover = prover
         self._threads = ThreadPoolExecutor(_READERS, "mail-read")
         self._running: set[asyncio.Future[None]] = set()
 
     async def recipient(self, transaction: Transaction, address: str) -> Target | Reply | Special:
         """What the recipient ``address`` is, or the answer that refuses it."""
         found = decide.at_rcpt(
-            self._policy, transaction.client, transaction.candidates, address, transaction.targets
+            self._policy, transaction.client, transaction.standing.candidates, address, transaction.targets
         )
         if isinstance(found, Refuse):
             _log_refused("recipient refused", transaction, found)
@@ -102,6 +135,8 @@ class Intake:
             decision = await loop.run_in_executor(self._threads, self._decided, transaction, collector)
         else:
             decision = self._decided(transaction, collector)
+        if isinstance(decision, _Undecided):
+            decision = await self._proven(transaction, decision)
         if isinstance(decision, Refuse):
             _log_refused("mail refused", transaction, decision)
             return Outcome(replies.refusal(decision))
@@ -113,15 +148,41 @@ class Intake:
         anonymous = decision.mail.header_message_id is None
         return Outcome(replies.checked(line), taken.mail_id if anonymous else None)
 
-    def _decided(self, transaction: Transaction, collector: Collector) -> Accept | Refuse:
+    def _decided(self, transaction: Transaction, collector: Collector) -> Accept | Refuse | _Undecided:
         body = collector.finish()
         try:
             mail = _read(body)
         except MailError as error:
             return decide.unreadable(str(error))
         addresses = tuple(target.address for target in transaction.targets)
-        envelope = Envelope(transaction.client, transaction.sender or None, addresses)
+        envelope = Envelope(transaction.client, transaction.sender or None, addresses, transaction.hello)
+        if self._prover is not None and mail.from_address is not None:
+            wanted = decide.to_look_for(self._policy, mail, envelope, self._instance)
+            if wanted:
+                return _Undecided(mail, envelope, body, wanted)
         return decide.decide(self._policy, mail, envelope, transaction.targets, body.size, self._instance)
+
+    async def _proven(self, transaction: Transaction, undecided: _Undecided) -> Accept | Refuse:
+        """The decision on a mail after it was looked at for its proofs, which may take as long as DNS does."""
+        assert self._prover is not None
+        loop, body = asyncio.get_running_loop(), undecided.body
+        mail, envelope = undecided.mail, undecided.envelope
+        assert mail.from_address is not None
+        look = self._prover.look(undecided.wanted, body.octets, body.digests, mail.from_address, envelope)
+        shown = await loop.create_task(look)
+        return await loop.run_in_executor(
+            self._threads,
+            partial(
+                decide.decide,
+                self._policy,
+                mail,
+                envelope,
+                transaction.targets,
+                body.size,
+                self._instance,
+                shown,
+            ),
+        )
 
     async def _special(self, transaction: Transaction, special: Special, collector: Collector) -> Outcome:
         loop = asyncio.get_running_loop()

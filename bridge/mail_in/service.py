@@ -12,6 +12,7 @@ from bridge.mail_in.conversation import Conversation
 from bridge.mail_in.house import House
 from bridge.mail_in.intake import Intake
 from bridge.mail_in.settings import Listener, Settings
+from bridge.proving import Prover
 from bridge.rules import Policy
 from bridge.store import Store
 
@@ -21,10 +22,13 @@ _BACKLOG: Final = 512
 class MailIn:
     """Mail in. `start`, then `drain`, then `stop`; all in one event loop."""
 
-    def __init__(self, store: Store, policy: Policy, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, policy: Policy, settings: Settings, prover: Prover | None = None
+    ) -> None:
         self._policy = policy
+        self._prover = prover
         self._settings = settings
-        self._intake = Intake(store, policy, settings.instance)
+        self._intake = Intake(store, policy, settings.instance, prover)
         self._house: House | None = None
         self._servers: list[asyncio.Server] = []
 
@@ -91,6 +95,8 @@ class MailIn:
             await self._house.all_over()
             await self._intake.settle()
             self._house.logins.close()
+        if self._prover is not None:
+            await self._prover.close()
         self._intake.close()
 
     def _close_servers(self) -> None:

@@ -48,7 +48,7 @@ vendor:
 webhook: {secret: short}
 senders:
   - match: [ann]
-    proof: [auth, dmarc]
+    proof: [auth, dkim]
     users: [ann]
     brand: clinc
     limits: {per_day: 4}

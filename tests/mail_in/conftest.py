@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bridge.mail_in import Listener, MailIn, Settings, server_context
+from bridge.proving import Prover
 from bridge.rules import Limits, Policy, SenderRule, TextRule
 from bridge.sms import Sms
 from bridge.store import SmsFilter, SmsLine, Store, StoreSettings, open_store
@@ -122,7 +123,9 @@ async def servers(
     """Starts servers: ``start("none", "starttls", policy=…, max_size=…)``, and stops them at the end."""
     running: list[Running] = []
 
-    async def starter(*tls: Any, policy: Policy = POLICY, **changes: Any) -> Running:
+    async def starter(
+        *tls: Any, policy: Policy = POLICY, prover: Prover | None = None, **changes: Any
+    ) -> Running:
         store = await open_store(folder / f"{len(running)}.db", settings=STORE_SETTINGS, busy_ms=1_000)
         settings = Settings(
             listeners=tuple(Listener("127.0.0.1", 0, kind) for kind in tls or ("none",)),
@@ -132,7 +135,7 @@ async def servers(
             users=users,
         )
         settings = replace(settings, **changes)
-        mail_in = MailIn(store, policy, settings)
+        mail_in = MailIn(store, policy, settings, prover)
         ports = await mail_in.start()
         running.append(Running(mail_in, store, ports, settings))
         return running[-1]

@@ -13,7 +13,7 @@ from bridge import decide, dsn
 from bridge.dsn import Wish
 from bridge.mail_in import commands
 from bridge.mail_in.commands import BadParameter, NotWellFormed, UnknownParameter
-from bridge.mail_in.intake import Transaction, _with_wishes
+from bridge.mail_in.intake import Standing, Transaction, _with_wishes
 from tests.mail_in.client import Client
 from tests.mail_in.conftest import Starter
 from tests.store.conftest import mail
@@ -196,7 +196,11 @@ async def test_wishes_are_kept_with_the_mail_but_nobody_is_told_of_one_from_nobo
 @pytest.mark.parametrize("proof", ["dmarc", "spf", "upstream", "operator"])
 def test_wishes_of_a_client_that_is_not_proven_itself_make_no_report(proof: Any) -> None:
     transaction = Transaction(
-        decide.Client("192.0.2.1"), (), "a@x", "id", wishes={"+614": Wish(frozenset({"SUCCESS"}))}
+        decide.Client("192.0.2.1"),
+        Standing((), False, False),
+        "a@x",
+        "id",
+        wishes={"+614": Wish(frozenset({"SUCCESS"}))},
     )
     taken = mail()
     assert _with_wishes(taken, transaction).mail.dsn is not None

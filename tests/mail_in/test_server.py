@@ -592,9 +592,9 @@ async def test_what_is_remembered_of_clients_is_bounded(
     house = server.mail_in._house
     assert house is not None
     for number in range(10):
-        assert len(house.candidates(DecideClient(f"127.0.0.{number + 1}"))) == 1
-        assert house.candidates(DecideClient("192.0.2.1")) == ()
-    assert len(house._candidates) <= 3
+        assert house.standing(DecideClient(f"127.0.0.{number + 1}")).known
+        assert house.standing(DecideClient("192.0.2.1")).candidates == ()
+    assert len(house._standings) <= 3
 
 
 async def test_a_connection_is_let_go_of_as_soon_as_it_has_ended(start: Starter) -> None:
