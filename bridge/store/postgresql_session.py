@@ -70,6 +70,7 @@ class Session:
         self._wire = socket.socket(fileno=os.dup(self._pgconn.socket))
         self._patience_s = _LOCKS_TO_SILENCE * lock_ms / 1_000
         self._asked_at: float | None = None
+        self._late: float | None = None  # the moment of a question that was late at the last look
         self._settings = _settings(lock_ms)
 
     def prepare(self, check: Callable[["psycopg.Connection[Row]"], None]) -> None:
@@ -147,12 +148,16 @@ class Session:
     def end_if_silent(self) -> None:
         """End the connection if the server owes an answer for longer than it may take for one: then it is lost.
 
-        For another thread than the one that waits.
+        For another thread than the one that waits, again and again. It ends what was late at two looks: when it is
+        this process that stood still, the answer is there, and is read before the second.
         """
         asked_at = self._asked_at
-        if asked_at is not None and time.monotonic() - asked_at > self._patience_s:
+        if asked_at is None or time.monotonic() - asked_at <= self._patience_s:
+            return
+        if asked_at == self._late:
             with suppress(OSError):  # it has just been closed
                 self._wire.shutdown(socket.SHUT_RDWR)
+        self._late = asked_at
 
     def close(self) -> None:
         """Close the connection."""

@@ -22,6 +22,7 @@ from bridge.store import (
     open_store,
     schema,
 )
+from bridge.store.postgresql_session import Session
 from tests import postgres as postgresql
 from tests.given_store import until
 from tests.postgres import Server
@@ -30,6 +31,7 @@ from tests.store.test_two_nodes import Gate
 from tests.store.wire import wire_to
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+_SLEEP = b"SELECT pg_sleep(60)"
 
 
 @pytest.fixture
@@ -125,6 +127,20 @@ async def test_a_server_that_stands_still_is_not_waited_for_and_served_again_whe
     assert await until(lambda: takes_mail(store, "later"), "it takes no mail")
     assert {"hello", "later"} <= set(await texts(store)) <= {"hello", "later", "not now"}
     await store.close()
+
+
+async def test_an_answer_that_came_while_we_stood_still_ourselves_is_read(database: str) -> None:
+    """What is late is ended at the second look, not at the first one after a pause of this process."""
+    session = Session(database, lock_ms=20)
+    asked = asyncio.ensure_future(asyncio.to_thread(session.execute, _SLEEP, [], prepared=False))
+    await asyncio.sleep(0.2)  # longer than it waits
+    session.end_if_silent()
+    assert not (await asyncio.wait([asked], timeout=0.2))[0]
+    session.end_if_silent()
+    with pytest.raises(psycopg.Error):
+        await asyncio.wait_for(asked, 20)
+    assert session.lost
+    session.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
