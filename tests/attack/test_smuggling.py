@@ -1,6 +1,7 @@
 """SMTP smuggling: whatever stands around a lone dot, what follows it is text of the first mail or refused."""
 
 import asyncio
+import ssl
 from dataclasses import replace
 
 import pytest
@@ -53,4 +54,37 @@ async def test_a_stranger_reaches_no_number_behind_a_mail_to_postmaster(
             return client.answer()
 
     assert (await asyncio.to_thread(talk))[:3] in ("250", "521")
+    assert await server.sms() == ()
+
+
+BEHIND_STARTTLS = [
+    b"RSET\r\n", b"NOOP", b"EHLO evil\r\n", b"EHLO evil\r\n" + SECOND, b"STARTTLS\r\n", b"QUIT\r\n", b"\r\n", b"\n\n", b"\0",
+    b"AUTH PLAIN AGNsaW5pYwBvcGVuIHNlc2FtZQ==\r\n", b"MAIL FROM:<ups@plant.example>\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.threat(5, "done of what was put behind STARTTLS in clear", of="injections")
+async def test_what_comes_in_clear_behind_starttls_is_never_done(
+    start: Starter, trusting: ssl.SSLContext
+) -> None:
+    server = await start("starttls")
+
+    def talk(injected: bytes, ends: bytes) -> list[str]:
+        with From("127.0.0.1", server.port) as client:
+            client.answer()
+            client.say("EHLO c")
+            client.send(b"STARTTLS" + ends + injected)
+            assert client.answer().startswith("220 ")
+            client.start_tls(trusting)
+            return [
+                client.say(one)[:9] for one in ("NOOP", "MAIL FROM:<a@plant.example>", "STARTTLS", "NOOP")
+            ]
+
+    done = 0
+    for injected in BEHIND_STARTTLS:
+        for ends in (b"\r\n", b"\n"):
+            answers = await asyncio.to_thread(talk, injected, ends)
+            done += answers != ["250 2.0.0", "503 5.5.1", "503 5.5.1", "250 2.0.0"]
+    found(done, of=2 * len(BEHIND_STARTTLS))
+    assert done == 0
     assert await server.sms() == ()

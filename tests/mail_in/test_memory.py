@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 
 MIB = 1024 * 1024
 NUMBER = "0421000001@sms.local"
+MIXED = b"Content-Type: multipart/mixed; boundary=b%d\r\nX: %d\r\n\r\n"
 
 
 @dataclass
@@ -50,7 +51,7 @@ def send_mail(port: int, body: list[bytes]) -> str:
         client.envelope(NUMBER)
         client.say("DATA")
         with contextlib.suppress(OSError):
-            client.send(b"From: ups@plant.example\r\n\r\n")
+            client.send(b"From: ups@plant.example\r\n" + (b"" if body[0][:1] in b"XC" else b"\r\n"))
             for chunk in body:
                 client.send(chunk)
             client.send(b"\r\n.\r\n")
@@ -76,6 +77,9 @@ def normal_mail(port: int) -> float:
         [b".\r\n" * (MIB // 3)] * 8,
         [b"\r\n--q" * (MIB // 5)] * 20,
         [b"words of a text that goes on to the end of its line\r\n" * (MIB // 54)] * 22,
+        [b"X-Bomb: " + b"x" * 900 + b"\r\n", *[b"X-Bomb: x\r\n" * (MIB // 11)] * 8],
+        [MIXED % (0, 0) + b"".join(b"--b%d\r\n" % n + MIXED % (n + 1, n + 1) for n in range(20_000))],
+        [MIXED % (0, 0) + b"--b0\r\nContent-Type: text/html\r\n\r\n<b>x\r\n" * 20_000],
     ],
     ids=[
         "endless line",
@@ -85,6 +89,9 @@ def normal_mail(port: int) -> float:
         "dots",
         "boundary-like lines",
         "22 MB of text",
+        "700,000 header fields",
+        "20,000 parts in each other",
+        "20,000 parts",
     ],
 )
 async def test_one_hostile_mail_costs_little_and_others_are_served(
@@ -133,3 +140,28 @@ async def test_a_thousand_idle_connections_cost_little_and_network_senders_get_i
             await asyncio.to_thread(normal_mail, process.port)
             return
     pytest.fail("no room after the idle connections had gone")
+
+
+@pytest.mark.threat(6, "a normal mail meanwhile", of="floods", unit="s", at_most=10)
+@pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
+async def test_hundreds_who_send_an_octet_at_a_time_hold_nobody_up(process: Process) -> None:
+    await asyncio.to_thread(normal_mail, process.port)
+    before, over = process.peak(), asyncio.Event()
+
+    async def drip(begun: bytes) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", process.port)
+        writer.write(begun)
+        while not over.is_set():
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    envelope = f"EHLO c\r\nMAIL FROM:<ups@plant.example>\r\nRCPT TO:<{NUMBER}>\r\nDATA\r\n".encode()
+    slow = [asyncio.create_task(drip(begun)) for begun in [b"", b"EHLO ", envelope] * 130]
+    took = [await asyncio.to_thread(normal_mail, process.port) for _ in range(10)]
+    over.set()
+    await asyncio.gather(*slow)
+    found((process.peak() - before) / MIB, what="peak RSS growth")
+    found(max(took), what="a normal mail meanwhile")
+    assert process.peak() - before < 100 * MIB
+    assert max(took) < 10

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import warnings
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,36 @@ def _handshake_in_pieces(port: int, context: ssl.SSLContext, size: int) -> str:
             for start in range(0, len(octets), size):
                 wire.sendall(octets[start : start + size])
     return (said or b"").decode()
+
+
+def _shakes_hands(port: int, context: ssl.SSLContext) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 30) as wire, context.wrap_socket(wire) as tls:
+            return bool(tls.read(4))
+    except (ssl.SSLError, ConnectionError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("newest", "ciphers", "taken"),
+    [
+        (ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0", False),
+        (ssl.TLSVersion.TLSv1_2, "ALL:@SECLEVEL=0", True),
+        (ssl.TLSVersion.TLSv1_3, "ALL", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-SHA384:@SECLEVEL=0", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0", False),
+        (ssl.TLSVersion.TLSv1_2, "kRSA:@SECLEVEL=0", False),
+        (ssl.TLSVersion.TLSv1_2, "aNULL:@SECLEVEL=0", False),
+    ],
+)
+async def test_tls_is_1_2_or_newer_and_always_with_forward_secrecy(
+    start: Starter, newest: ssl.TLSVersion, ciphers: str, taken: bool
+) -> None:
+    server = await start("implicit")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, newest
+    context.set_ciphers(ciphers)
+    assert await asyncio.to_thread(_shakes_hands, server.ports[0], context) is taken
