@@ -16,6 +16,7 @@ from bridge.store.terms import Terms
 from bridge.velocity import DAYS, Bounds, Excess, Habit, Hour, Measure
 
 AT_ONCE: Final = 2_000  # SMS counted in one go
+ENOUGH: Final = 10_000  # SMS to one number in an hour are not counted beyond that: each look counts them anew
 LAG_MS: Final = 5 * SECOND  # so long after an SMS was begun it is stored, on whatever node
 MAX_TOLD: Final = 20  # alarms an hour about all senders: who has many addresses must not flood the admin
 _DAY_HOURS: Final = 24
@@ -53,7 +54,8 @@ def look(tx: Tx) -> Counted | None:
     upto = int(row[0])
     floor = _cursor(tx, _FLOOR) if _cursor(tx, _HOUR) == hour else None
     floor = after if floor is None else floor
-    return Counted(after, upto, floor, hour, tx.all("habit_of", after=after, upto=upto, floor=floor))
+    rows = tx.all("habit_of", after=after, upto=upto, floor=floor, enough=ENOUGH)
+    return Counted(after, upto, floor, hour, rows)
 
 
 def keep(tx: Tx, terms: Terms, bounds: Bounds, counted: Counted) -> None:

@@ -63,6 +63,7 @@ def plan(connection: "psycopg.Connection[tuple[str]]", name: str) -> str:
         ("events_to_drop", "event_of_none"),
         ("mails_to_empty", "outbox_with_text"),
         ("sms_to", "sms_by_tail"),
+        ("habit_of", "sms_by_tail"),
         ("sms_of_vendor_id", "vendor_id_pkey"),
         ("price_of", "job_price_pkey"),
         ("outbox_due", "outbox_due"),

@@ -27,3 +27,4 @@ CREATE TABLE habit (
     PRIMARY KEY (sender, hour)
 ) WITHOUT ROWID;
 CREATE INDEX habit_by_hour ON habit (hour);
+CREATE INDEX alarm_by_last ON alarm (last_at);

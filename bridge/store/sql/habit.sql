@@ -11,16 +11,18 @@ SELECT max(id) FROM sms;
 
 -- Each number of each sender and hour, what was sent by hand aside: whether it is new here, and how many SMS went to it in all of that hour.
 -- name: habit_of
-SELECT g.sender, g.hour, CAST(sum(g.sms) AS BIGINT),
-       CAST(sum(CASE WHEN EXISTS (SELECT 1 FROM sms p WHERE p.tail = g.tail AND p.id < g.first) THEN 0 ELSE 1 END) AS BIGINT),
-       CAST(max((SELECT count(*) FROM sms q WHERE q.tail = g.tail AND q.id > :floor AND q.id <= :upto
-                 AND q.sender = g.sender AND q.state <> 'refused' AND q.created_at / 3600000 = g.hour)) AS BIGINT)
+SELECT numbers.sender, numbers.hour, CAST(sum(numbers.sms) AS BIGINT),
+       CAST(sum(CASE WHEN EXISTS (SELECT 1 FROM sms p WHERE p.tail = numbers.tail AND p.id < numbers.first) THEN 0 ELSE 1 END) AS BIGINT),
+       CAST(max((SELECT count(*) FROM (
+           SELECT 1 FROM sms q WHERE q.tail = numbers.tail AND q.id > :floor AND q.id <= :upto
+           AND q.sender = numbers.sender AND q.state <> 'refused' AND q.created_at / 3600000 = numbers.hour LIMIT :enough
+       ) AS few)) AS BIGINT)
 FROM (
     SELECT s.sender, s.created_at / 3600000 AS hour, s.tail, count(*) AS sms, min(s.id) AS first
     FROM sms s WHERE s.id > :after AND s.id <= :upto AND s.state <> 'refused' AND s.sender <> 'operator'
     GROUP BY s.sender, s.created_at / 3600000, s.tail
-) AS g
-GROUP BY g.sender, g.hour ORDER BY g.sender, g.hour;
+) AS numbers
+GROUP BY numbers.sender, numbers.hour ORDER BY numbers.sender, numbers.hour;
 
 -- name: count_habit
 INSERT INTO habit (sender, hour, sms, new_numbers, one_number) VALUES (:sender, :hour, :sms, :new_numbers, :one_number)
