@@ -18,6 +18,7 @@ from tests.given_store import queued
 FREE = ("--smtp-port=0", "--desk-port=0", "--hook-port=0", "--simulator-port=0")
 
 
+@pytest.mark.threat(22, "let in beside a first", of="services on one file")
 def test_a_second_service_on_one_database_is_told_which_part_is_busy(bench: Bench) -> None:
     bridge = serve(bench.config, "--only", "web")
     try:

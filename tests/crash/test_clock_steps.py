@@ -22,7 +22,9 @@ def busiest_second(made: World) -> int:
     return max(sum(begin <= other < begin + 1.0 for other in at) for begin in at)
 
 
-@pytest.mark.threat(22, "busiest second", of="jumps of the clock", unit="of the rate", at_most=1.25)
+@pytest.mark.threat(
+    22, "busiest second", of="jumps of the clock and restarts", unit="of the rate", at_most=1.25
+)
 @pytest.mark.threat(22, "sent twice", of="SMS")
 @pytest.mark.parametrize(
     ("engine", "nodes", "steps"),

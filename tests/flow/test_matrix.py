@@ -129,6 +129,8 @@ async def test_every_answer_ends_where_it_should_and_is_paid_for_no_more_than_it
             assert [facts["alarm"] for facts in told] == wanted, cell.name
 
 
+@pytest.mark.threat(19, "until the alarm, with 2 min of settle", of="accounts", unit="s", at_most=900)
+@pytest.mark.threat(19, "POSTs after it", of="SMS queued then")
 async def test_accepted_and_never_made_stops_the_account_and_tells_the_admin(store: Store) -> None:
     """A wrong token may be answered with 200. Three numbers of which the vendor then knows nothing say so."""
     async with vendor() as one:
@@ -144,10 +146,15 @@ async def test_accepted_and_never_made_stops_the_account_and_tells_the_admin(sto
             (later,) = await queued(store, ["+61421000009"], account="a1")
             (alarm,) = [line for line in await store.list_alarms(10) if dict(line.facts).get("stop")]
             assert dict(alarm.facts)["stop"] == "silent"
+            # By the store's clock, from the first SMS on that nobody will get.
+            found(
+                (alarm.last_at - several[0].created_at) / 1_000, what="until the alarm, with 2 min of settle"
+            )
             outbox = await store.list_outbox(None, 10)
             assert [mail.to for mail in outbox if mail.kind == "alarm"] == ["admin@example.com"]
             one.vendor.rules.clear()
             assert (await now(store, later)).state is State.QUEUED
+            found(len(asked(one, "send")) - posts, what="POSTs after it")
             assert len(asked(one, "send")) == posts, "nothing is sent while it stands still"
             assert await store.resume("a1", Actor("kim", "desk")) == 1
 

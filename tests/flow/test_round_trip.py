@@ -142,6 +142,7 @@ def test_a_vendor_that_is_down_delays_and_loses_nothing(tmp_path: Path) -> None:
         assert running.stop() == 0
 
 
+@pytest.mark.threat(22, "let in beside a first", of="services on one file")
 @pytest.mark.parametrize("bridge", ["sqlite"], indirect=True)  # a server may have several
 def test_a_second_service_on_the_same_database_is_refused(bridge: tuple[Bridge, Vendor, Smarthost]) -> None:
     running, _, _ = bridge
