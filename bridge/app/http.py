@@ -10,13 +10,15 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.errors import ConfigError
+from bridge.mail_in.handshake import shake_hands
 from bridge.mail_in.room import normal_address, place_of
 
 _BACKLOG: Final = 256
@@ -49,6 +51,14 @@ class _Connection(HttpToolsProtocol):
     _in_head = True
     _uncounted = 0  # octets since the last header that ended or the last octet of a body
 
+    def __init__(self, *args: Any, tls: ssl.SSLContext | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._tls = tls
+        self._early: bytearray | None = (
+            None if tls is None else bytearray()
+        )  # what comes while hands are shaken
+        self._shaking: asyncio.Task[None] | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")  # None when it was reset before we came to look at it
@@ -56,10 +66,38 @@ class _Connection(HttpToolsProtocol):
         alike = sum(isinstance(one, _Connection) and one._place == self._place for one in self.connections)
         if not peer or len(self.connections) > MAX_CONNECTIONS or alike > MAX_PER_ADDRESS:
             transport.abort()
+        elif self._tls:
+            self._shaking = self.loop.create_task(self._shake_hands(transport, self._tls))
         else:
             self._watch()
 
+    async def _shake_hands(self, wire: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        """Go on inside TLS. This connection counts already: who says nothing must not take the last file."""
+        inside = None
+        try:
+            inside = await shake_hands(wire, self, tls, self._take_early, REQUEST_S)
+        except OSError:
+            pass  # a scanner, or somebody who believes another authority
+        if inside is None or inside.is_closing():
+            wire.abort()
+            self.connection_lost(None)  # nobody else says so
+            return
+        super().connection_made(inside)
+        early, self._early = self._take_early(), None
+        if early:
+            self.data_received(early)
+        else:
+            self._watch()
+
+    def _take_early(self) -> bytes:
+        early = bytes(self._early or b"")
+        self._early = bytearray()
+        return early
+
     def data_received(self, data: bytes) -> None:
+        if self._early is not None:
+            self._early += data
+            return
         self._coming = True  # whatever it is: empty lines before a request are no message of the parser's
         self._uncounted += len(data)
         super().data_received(data)
@@ -95,9 +133,8 @@ class _Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            raise ValueError(
-                "a transfer encoding that nobody undoes"
-            )  # RFC 9112, 6.1; llhttp looks at the last alone
+            # RFC 9112, 6.1: nobody undoes another one, and llhttp looks at the last alone.
+            raise ValueError("an unknown transfer encoding")
         if self._in_head:  # a trailer is no header: the app would take it for one
             super().on_header(name, value)
 
@@ -129,13 +166,12 @@ async def http_server(
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        http=_Connection,
+        http=partial(_Connection, tls=tls),  # type: ignore[arg-type]  # all that it does with it is to call it
         ws="none",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=STOP_S,
     )
     config.load()
-    config.ssl = tls
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}:{port}")
     try:

@@ -16,6 +16,7 @@ from aiosmtpd.smtp import SMTP
 from bridge.decide import Client
 from bridge.mail_in import proxy, replies
 from bridge.mail_in.collect import MAX_LINE
+from bridge.mail_in.handshake import shake_hands
 from bridge.mail_in.house import House
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import UNNAMED, normal_address, place_of
@@ -64,7 +65,6 @@ class Connection(SMTP):
         self._talk: Talk | None = None
         self._unread = bytearray()
         self._left = False  # nothing more will come
-        self._early = b""  # of a client that begins with TLS, when it came before we could
         self._counted = False
         self._begun = 0.0
         self._out: list[Reply] = []
@@ -344,10 +344,9 @@ class Connection(SMTP):
         await self.flush()
         inside = None
         try:
-            # From here to `start_tls` there is no turn of the loop in which a hello could be read.
-            inside = await (self._begin_with_hello if self.listener.tls == "implicit" else self._handshake)(
-                seconds
-            )
+            if self._wire is not None:
+                assert self.house.tls is not None, "a listener with TLS does not start without"
+                inside = await shake_hands(self._wire, self, self.house.tls, self._take_hello, seconds)
         except OSError as error:
             _LOG.info("TLS failed", extra={"client": self.client.address, "fault": type(error).__name__})
         finally:
@@ -359,33 +358,8 @@ class Connection(SMTP):
         self._wire = inside
         self.tls_on = True
 
-    async def _handshake(self, seconds: float) -> asyncio.Transport | None:
-        assert self.house.tls is not None, "a listener with TLS does not start without"
-        if self._wire is None:
-            return None
-        if self.listener.tls == "implicit":
-            self._early = bytes(self._unread)
+    def _take_hello(self) -> bytes:
+        """What came in clear: of a port with implicit TLS the client's hello, else nothing that counts."""
+        hello = bytes(self._unread) if self.listener.tls == "implicit" else b""
         self._unread.clear()
-        return await self._loop.start_tls(
-            self._wire, self, self.house.tls, server_side=True, ssl_handshake_timeout=seconds
-        )
-
-    async def _begin_with_hello(self, seconds: float) -> asyncio.Transport | None:
-        """Shake hands with a client whose hello may be here already: the loop reads before this task begins."""
-        begun = self._loop.create_task(self._handshake(seconds))
-        # Right behind what `start_tls` calls soon.
-        self._loop.call_soon(self._loop.call_soon, self._feed_hello)
-        return await begun
-
-    def _feed_hello(self) -> None:
-        """Let the TLS layer, just put in place and not reading yet, have what came before it was there."""
-        octets, self._early = self._early, b""
-        if not octets or self._wire is None or self._wire.is_closing():
-            return
-        protocol = cast(asyncio.BufferedProtocol, self._wire.get_protocol())
-        while octets:
-            room = memoryview(protocol.get_buffer(len(octets)))
-            part = octets[: len(room)]
-            room[: len(part)] = part
-            protocol.buffer_updated(len(part))
-            octets = octets[len(part) :]
+        return hello
