@@ -9,6 +9,7 @@ import pytest
 from tests.attack.clients import From
 from tests.attack.test_strangers import POLICY_HERE
 from tests.mail_in.conftest import AUTH_RULE, POLICY, Starter
+from tests.threats import found
 
 AROUND = [
     b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\0.\r\n", b"\r\n.\0\r\n",
@@ -58,8 +59,8 @@ async def test_a_stranger_reaches_no_number_behind_a_mail_to_postmaster(
 
 
 BEHIND_STARTTLS = [
-    b"RSET\r\n", b"NOOP", b"EHLO evil\r\n", b"EHLO evil\r\n" + SECOND, b"STARTTLS\r\n", b"QUIT\r\n", b"\r\n", b"\n\n", b"\0",
-    b"AUTH PLAIN AGNsaW5pYwBvcGVuIHNlc2FtZQ==\r\n", b"MAIL FROM:<ups@plant.example>\r\n",
+    b"RSET\r\n", b"NOOP", b"EHLO evil\r\n", b"EHLO evil\r\n" + SECOND, b"STARTTLS\r\n", b"QUIT\r\n", b"\r\n", b"\n\n",
+    b"\0", b"AUTH PLAIN AGNsaW5pYwBvcGVuIHNlc2FtZQ==\r\n", b"MAIL FROM:<ups@plant.example>\r\n",
 ]  # fmt: skip
 
 
