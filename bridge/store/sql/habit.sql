@@ -16,7 +16,7 @@ SELECT numbers.sender, numbers.hour, CAST(sum(numbers.sms) AS BIGINT),
        CAST(max((SELECT count(*) FROM (
            SELECT 1 FROM sms q WHERE q.tail = numbers.tail AND q.id > :floor AND q.id <= :upto
            AND q.sender = numbers.sender AND q.state <> 'refused' AND q.created_at / 3600000 = numbers.hour LIMIT :enough
-       ) AS few)) AS BIGINT)
+       ) AS known)) AS BIGINT)
 FROM (
     SELECT s.sender, s.created_at / 3600000 AS hour, s.tail, count(*) AS sms, min(s.id) AS first
     FROM sms s WHERE s.id > :after AND s.id <= :upto AND s.state <> 'refused' AND s.sender <> 'operator'
