@@ -8,16 +8,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.phone import Number
-from bridge.report.values import MailKind, OutboxState
+from bridge.report.values import MailKind, OutboxState, StoredMail
 from bridge.sms import FINAL, HOUR, Sms, State
 from bridge.store import accepting, joining
 from bridge.store.database import Tx
 from bridge.store.purging import AT_ONCE, drop_group, drop_sms, joined_to
-from bridge.store.rows import facts_of, mail_of, sms_of
+from bridge.store.rows import facts_of, mail_of, sms_of, wishes_text
 from bridge.store.terms import Terms
 from bridge.store.values import DAY, Trace
 
@@ -159,8 +159,18 @@ def _forget_marks(tx: Tx, sms: Sms) -> None:
         refused = sms.state is State.REFUSED
         mark = accepting.mark_of(mail.sender, mail.header_message_id, sms.number, sms.text, refused=refused)
         tx.run("drop_seen_of", mark=mark)
+        _forget_wish(tx, mail, sms)
     same = joining.mark_of(sms.sender, sms.number, sms.text, sms.account, sms.mode)
     tx.run("drop_same_of", mark=same, sms_id=sms.id, since=tx.now - DAY)
+
+
+def _forget_wish(tx: Tx, mail: StoredMail, sms: Sms) -> None:
+    """Drop what was to be told of the number: it names the number, and the address that it was written to under."""
+    if mail.dsn is not None:
+        left = tuple(pair for pair in mail.dsn.recipients if pair[0] != sms.number)
+        tx.run(
+            "set_wishes", id=mail.id, dsn=wishes_text(replace(mail.dsn, recipients=left) if left else None)
+        )
 
 
 def forget_rows(tx: Tx, rows: Rows) -> None:

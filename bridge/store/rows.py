@@ -77,7 +77,7 @@ def mail_values(mail: NewMail, mail_id: str, now: int, batch: str) -> dict[str, 
         "reports_to": mail.reports.to,
         "size": mail.size,
         "cut": _list(mail.cut),
-        "dsn": _wishes_text(mail.dsn),
+        "dsn": wishes_text(mail.dsn),
         "batch": batch,
     }
 
@@ -91,7 +91,8 @@ def wishes_of(text: str | None) -> Wishes | None:
     return Wishes(envelope_id, tuple(found))
 
 
-def _wishes_text(wishes: Wishes | None) -> str | None:
+def wishes_text(wishes: Wishes | None) -> str | None:
+    """Return those wishes as they are stored."""
     if wishes is None:
         return None
     found = [(number, sorted(wish.notify), wish.original) for number, wish in wishes.recipients]

@@ -8,6 +8,7 @@ from bridge.event import News
 from bridge.report.values import MailKind
 from bridge.store import Store
 from tests.store.conftest import Clock, mail
+from tests.store.test_purge import ME, nothing, number
 from tests.store.test_reports import SIX, all_sent, due, news, told
 
 
@@ -59,6 +60,19 @@ async def test_a_summary_knows_the_wishes_of_all_its_mails(store: Store, clock: 
     assert work.source is not None
     assert work.source.dsn is not None
     assert work.source.dsn.envelope_id == "second"
-    assert [number for number, _ in work.source.dsn.recipients] == [SIX[0], SIX[1], SIX[3]]
+    assert [wished for wished, _ in work.source.dsn.recipients] == [SIX[0], SIX[1], SIX[3]]
     by_number = {sms.number: sms.told for sms in work.sms}
     assert by_number == dict.fromkeys(SIX, "delivered") | {SIX[1]: "", SIX[3]: ""}
+
+
+async def test_of_a_person_who_is_forgotten_no_wish_is_left(store: Store) -> None:
+    await store.accept(wishing(mail(*SIX[:2]), "id 7", n1=["SUCCESS"], n2=["FAILURE"]))
+    first, second = await all_sent(store)
+    await news(store, first, News.DELIVERED)
+    (work,) = await due(store)
+    await store.mail_sent(work.mail.id)
+    await store.privacy.forget(number(first.number), ME, nothing)
+    story = await store.show(second.message_id)
+    assert story is not None
+    assert story.mail.dsn is not None
+    assert [wished for wished, _ in story.mail.dsn.recipients] == [second.number]

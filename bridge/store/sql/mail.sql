@@ -16,6 +16,9 @@ SELECT {mail}, m.batch, b.size, b.summarized_at FROM mail m LEFT JOIN batch b ON
 -- name: wishes_of_batch
 SELECT m.dsn FROM mail m WHERE m.batch = :batch AND m.dsn IS NOT NULL ORDER BY m.id;
 
+-- name: set_wishes
+UPDATE mail SET dsn = :dsn WHERE id = :id;
+
 -- A known text whose time is over may come again. Nothing is written when it is a duplicate.
 -- name: note_seen
 INSERT INTO seen (fingerprint, mail_id, until, open) VALUES (:mark, :mail_id, :until, :open)
