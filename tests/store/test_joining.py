@@ -203,6 +203,16 @@ async def test_one_that_is_being_sent_is_not_changed_any_more(store: Store, cloc
     assert await texts(store) == ["UPS on battery", "UPS on battery (+1 more)", "UPS on battery (+2 more)"]
 
 
+async def test_one_that_was_tried_in_vain_is_not_changed_any_more(store: Store, clock: Clock) -> None:
+    for n in range(2):
+        await store.accept(alarm(n))
+    clock.forward(WITHIN)
+    for sms in await store.claim("n", 10):
+        await store.finish(sms.id, Input(Kind.NOT_SENT, 1, wait_ms=60_000), Answer.CLEAR)
+    assert (await store.accept(alarm(3))).joined == 1
+    assert await texts(store) == ["UPS on battery", "UPS on battery (+1 more)", "UPS on battery (+1 more)"]
+
+
 async def test_a_cancelled_one_takes_in_no_more(store: Store, clock: Clock) -> None:
     for n in range(3):
         await store.accept(alarm(n))
