@@ -21,6 +21,7 @@ ReportKind = Literal["failed", "delivered", "reply"]
 BY_MAIL: frozenset[Proof] = frozenset({"dmarc", "spf", "upstream"})
 
 MORE = "(+{{ count }} more)"  # what a joined SMS ends in, unless the operator says it in another language
+DEFAULT_ACCOUNT = "default"  # of the vendor: the first pair of the configuration
 MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: a server must take at least 100; we take no more in one mail
 
 
@@ -72,7 +73,7 @@ class SenderRule:
     users: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
     brand: str = "default"
-    account: str = "default"
+    account: str = DEFAULT_ACCOUNT
     prefixes: tuple[str, ...] = ()
     limits: Limits = Limits()
     text: TextRule = TextRule()

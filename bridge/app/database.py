@@ -23,6 +23,8 @@ async def open_store_of(config: Config) -> Store:
             inbound_to=config.inbound_to,
             replies_channel=config.replies_channel,
             duplicates_window_ms=policy.duplicates_window_ms,
+            timezone=config.timezone,
+            optout_words=config.optout_words,
             accounts_with_polls=frozenset(key for key, one in vendor.accounts.items() if one.auth_token),
         ),
     )

@@ -217,5 +217,6 @@ async def _start_mail_in(service: _Service) -> tuple[int, ...]:
     service.mail_in = server = wiring.mail_in_of(service.config, service.store, tls)
     ports = await server.start()
     service.renewables += [changes] if changes else []
+    service.loops["optouts"] = server.watch_optouts
     service.stack.push_async_callback(service.mail_in.stop)
     return tuple(ports)

@@ -168,6 +168,7 @@ def mail_in_of(config: Config, store: Store, tls: ServedCertificate | None) -> m
             listeners=tuple(mail_in.Listener(one.address, one.port, one.tls) for one in smtp.listen),
             hostname=socket.gethostname(),
             instance=instance_of(config),
+            timezone=config.timezone,
             tls=tls.context if tls else None,
             users=load_users(smtp.users) if smtp.users and smtp.users.exists() else {},
             max_size=smtp.max_size,

@@ -4,12 +4,13 @@ import asyncio
 import re
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bridge.app.wiring import instance_of, prover_of
 from bridge.cli.output import as_json, clean, fail, money
-from bridge.cli.setting import configured
+from bridge.cli.setting import configured, opened
 from bridge.config import Config
 from bridge.decide import (
     NOTHING_SHOWN,
@@ -22,14 +23,17 @@ from bridge.decide import (
     Special,
     Target,
     explain,
+    numbers_of,
     to_look_for,
     unreadable,
 )
-from bridge.errors import MailError
+from bridge.errors import MailError, StoreError
 from bridge.message import InboundMail, read
+from bridge.optout import NOBODY, OptOuts, view
 from bridge.phone import display
 from bridge.rules import Proof
 from bridge.sms_text import SmsText, TooLong
+from bridge.store import is_current
 
 _COSTLY_SHOWN: Final = 10
 _MONEY: Final = 10_000
@@ -51,11 +55,14 @@ def run(options: Namespace) -> int:
         return _refused(unreadable(str(fault)), options)
     envelope, instance = _envelope(options, mail, config), instance_of(config)
     shown = _shown(config, raw, mail, envelope, instance)
-    told = explain(config.policy, mail, envelope, len(raw), instance, shown)
+    optouts, unseen = asyncio.run(_optouts(config, envelope.recipients))
+    told = explain(config.policy, mail, envelope, len(raw), instance, shown, optouts)
     if options.json:
-        as_json([_object(told)])
+        as_json([_object(told) | {"optouts_unseen": unseen}])
     else:
         _print(told)
+        if unseen:
+            _say("opt-outs", f"not looked at: {unseen}")
     return 1 if isinstance(told.decision, Refuse) else 0
 
 
@@ -99,6 +106,20 @@ async def _looked(
         return await prover.look(wanted, raw, None, from_address, envelope)
     finally:
         await prover.close()
+
+
+async def _optouts(config: Config, recipients: Sequence[str]) -> tuple[OptOuts, str]:
+    """Who of ``recipients`` wants no SMS, and why that could not be seen, or an empty text. A database that is not
+    there is not made, an old one not upgraded."""
+    locals_ = (address.rpartition("@")[0] for address in recipients)
+    numbers = {number.e164 for local in locals_ for number in numbers_of(config.policy, local)}
+    try:
+        if not is_current(config.database.whole()):
+            return NOBODY, "there is no database of this version yet"
+        async with opened(config) as store:
+            return view(await store.optouts_of(*numbers), config.timezone), ""
+    except StoreError as fault:
+        return NOBODY, str(fault)
 
 
 def _refused(answer: Refuse, options: Namespace) -> int:

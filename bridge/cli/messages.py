@@ -10,8 +10,9 @@ from bridge.cli.output import as_json, fail, shorter
 from bridge.cli.setting import on_the_store
 from bridge.cli.story import line_object, object_of, print_lines, print_story, story_object
 from bridge.config import Config
-from bridge.decide import Accept, Refuse, by_hand
+from bridge.decide import Accept, Refuse, by_hand, numbers_of
 from bridge.errors import BridgeError
+from bridge.optout import EVERY_ACCOUNT, OptOuts, view
 from bridge.phone import display
 from bridge.sms import Sms, State
 from bridge.store import Actor, SmsFilter, SmsLine, SmsStory, Store
@@ -81,8 +82,14 @@ def forward(options: Namespace) -> int:
 
 
 def release(options: Namespace) -> int:
-    """Send a held message."""
-    return _act(options, Store.release, State.QUEUED, "only a held message can be released")
+    """Send a held message. One whose phone opted out stays held: the claim would only refuse it."""
+
+    async def free(store: Store, sms: Sms) -> str:
+        accounts = (sms.account, EVERY_ACCOUNT)
+        opted_out = any(one.account in accounts for one in await store.optouts_of(sms.number))
+        return f"{display(sms.number)} has opted out of SMS; see `smsbridge optout list`" if opted_out else ""
+
+    return _act(options, Store.release, State.QUEUED, "only a held message can be released", free)
 
 
 def cancel(options: Namespace) -> int:
@@ -98,7 +105,9 @@ def send(options: Namespace) -> int:
         text = _piped() if options.text == "-" else options.text
         if not text.strip():
             return fail("the text is empty")
-        return await _queue(store, by_hand(config.policy, options.number, text), "send", options)
+        optouts = await _optouts(config, store, options.number)
+        decision = by_hand(config.policy, options.number, text, optouts=optouts)
+        return await _queue(store, decision, "send", options)
 
     return on_the_store(options, work)
 
@@ -138,18 +147,26 @@ def _again(options: Namespace, what: str, number_of: Callable[[Sms], str]) -> in
             return _no_such(options)
         if not story.sms.text:
             return fail(f"the text of message {story.sms.id} is not kept any more")
+        number = number_of(story.sms)
         decision = by_hand(
             config.policy,
-            number_of(story.sms),
+            number,
             story.sms.text,
             rule_sender=story.mail.sender,
             resubmit_of=story.sms.message_id,
             subject=story.mail.subject,
             references=_thread(story),
+            optouts=await _optouts(config, store, number),
         )
         return await _queue(store, decision, what, options)
 
     return on_the_store(options, work)
+
+
+async def _optouts(config: Config, store: Store, written: str) -> OptOuts:
+    """Which of the numbers that were named opted out."""
+    numbers = (number.e164 for number in numbers_of(config.policy, written.strip()))
+    return view(await store.optouts_of(*numbers), config.timezone)
 
 
 def _thread(story: SmsStory) -> tuple[str, ...]:
@@ -184,12 +201,15 @@ def _act(
     verb: Callable[[Store, str, Actor], Awaitable[Sms | None]],
     wanted: State,
     else_say: str,
+    objection: Callable[[Store, Sms], Awaitable[str]] | None = None,
 ) -> int:
     async def work(config: Config, store: Store) -> int:
         story = await store.show(options.id)
         if story is None:
             return _no_such(options)
         before = story.sms.state
+        if objection is not None and (why := await objection(store, story.sms)):
+            return fail(why)
         sms = await verb(store, story.sms.message_id, actor())
         if sms is None or sms.state is not wanted or before is wanted:
             return fail(f"message {story.sms.id} is {before}: {else_say}")

@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     _service(commands)
     _checks(commands)
     _messages(commands)
+    _optouts(commands)
     _keys(commands)
     _privacy(commands)
     return top
@@ -181,6 +182,24 @@ def _messages(commands: Commands) -> None:
     forward.add_argument("id", help="the ID or the MessageID of a message")
     forward.add_argument("number", help="a number or an alias")
     forward.set_defaults(run=_runs("messages", "forward"))
+
+
+def _optouts(commands: Commands) -> None:
+    verbs = commands.add_parser("optout", help="phones that want no SMS").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    rows = _json(_with_config(verbs.add_parser("list", help="the latest first")))
+    rows.set_defaults(run=_runs("optouts", "rows"))
+    for name, words in (
+        ("add", "send no SMS to a number any more"),
+        ("remove", "send SMS to a number again"),
+    ):
+        verb = _with_config(verbs.add_parser(name, help=words))
+        verb.add_argument("number", help="one phone number")
+        verb.add_argument("--account", metavar="NAME", help="of one of the vendor's accounts (else of all)")
+        if name == "add":
+            verb.add_argument("--note", default="", help="why, for whoever reads the list")
+        verb.set_defaults(run=_runs("optouts", name))
 
 
 def _keys(commands: Commands) -> None:

@@ -35,10 +35,11 @@ from bridge.config.settings import (
     Vendor,
     Webhook,
 )  # fmt: skip
-from bridge.rules import Brand, Limits, Policy, ReportRule, SenderRule, TextRule, Upstream
+from bridge.optout import Words
+from bridge.rules import DEFAULT_ACCOUNT, Brand, Limits, Policy, ReportRule, SenderRule, TextRule, Upstream
 from bridge.velocity import Bounds
 
-DEFAULT = "default"
+DEFAULT = DEFAULT_ACCOUNT
 DEFAULT_BRAND_NAME = "SMS Bridge"
 
 # Machines known by their network send alarms: shortened rather than refused, nothing taken for a signature.
@@ -62,6 +63,7 @@ def config_of(file: FileModel) -> Config:
         webhook=_webhook(file),
         replies_channel=file.replies.channel,
         velocity=_velocity(file.velocity),
+        optout_words=Words.of(file.optouts.stop_words, file.optouts.start_words),
         outbox=_outbox(file.outbox),
         retention=Retention(file.retention.text, file.retention.records),
         log=Log(file.log.level, file.log.format),

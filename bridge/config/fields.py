@@ -22,13 +22,15 @@ from pydantic import (
 )  # fmt: skip
 from pydantic import WithJsonSchema as Schema
 
-from bridge import phone, sms_text
+from bridge import optout, phone, sms_text
 from bridge.config import files, scalars, secrets
 from bridge.config.database import database_address
 from bridge.config.files import Surroundings
 from bridge.rules import Network as IpNetwork
 
 MAX_PATTERN = 200  # characters of an operator's pattern
+MAX_OPTOUT_WORDS = 100
+MAX_OPTOUT_WORD = 60  # characters
 USER_NAME = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,63}", re.ASCII)
@@ -201,6 +203,21 @@ def _pattern(value: object) -> re.Pattern[str]:
         raise ValueError(f"is no regular expression: {getattr(error, 'msg', 'too large')}") from None
 
 
+def _optout_words(value: object) -> tuple[str, ...]:
+    """A list of words, in which ``auto`` stands for ours; ``auto`` or ``none`` alone."""
+    if value in (optout.AUTO, "none"):
+        return (optout.AUTO,) if value == optout.AUTO else ()
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_OPTOUT_WORDS:
+        raise ValueError(
+            f"write auto, none, or a list of 1 to {MAX_OPTOUT_WORDS} words such as [auto, CANCEL]"
+        )
+    written = tuple(scalars.text(word) for word in value)
+    for word in written:
+        if not optout.plain(word) or len(word) > MAX_OPTOUT_WORD:
+            raise ValueError(f"each word must be 1 to {MAX_OPTOUT_WORD} characters, with a letter or digit")
+    return written
+
+
 def _message_prefix(value: object) -> str:
     written = scalars.text(value)
     if not re.fullmatch(r"[A-Z0-9]{4}", written, re.ASCII):
@@ -211,6 +228,9 @@ def _message_prefix(value: object) -> str:
 _TEXT = {"type": "string"}
 _ADDRESS = {"type": "string", "format": "email"}
 _DIGITS = {"type": ["string", "integer"]}
+_WORDS = {
+    "oneOf": [{"enum": ["auto", "none"]}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+}
 _URL = {"type": "string", "format": "uri"}
 _NETWORK = {"type": "string", "examples": ["10.20.0.0/16"]}
 _SECRET: dict[str, Any] = {
@@ -267,6 +287,7 @@ Accent = Annotated[str, *reads(_accent, {"type": "string", "pattern": "^#[0-9A-F
 MoreWords = Annotated[str, *reads(_more_words, _TEXT)]
 Template = Annotated[str, *reads(_template, _TEXT)]
 Pattern = Annotated[re.Pattern[str], *reads(_pattern, {"type": "string", "format": "regex"})]
+OptoutWords = Annotated[tuple[str, ...], *reads(_optout_words, _WORDS)]
 MessagePrefix = Annotated[str, *reads(_message_prefix, {"type": "string", "pattern": "^[A-Z0-9]{4}$"})]
 
 Secret = Annotated[SecretStr, PlainValidator(_secret), Schema(_SECRET)]

@@ -19,7 +19,6 @@ KEYS: dict[tuple[str, ...], str] = {
     ("senders", _EACH, "limits", "spend_per_month"): "limits of money",
     ("senders", _EACH, "limits", "over"): "pacing",
     ("spend_cap",): "a cap of money",
-    ("optouts",): "opt-outs",
 }
 
 

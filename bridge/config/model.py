@@ -31,6 +31,7 @@ from bridge.config.fields import (
     NameServer,
     NarrowNetwork,
     Network,
+    OptoutWords,
     Origin,
     PhoneText,
     Prefix,
@@ -250,6 +251,15 @@ class RetentionModel(Section):
     )
 
 
+class OptoutsModel(Section):
+    """The words by which a phone opts out of SMS, as its whole answer."""
+
+    stop_words: OptoutWords = setting(
+        "auto", "auto (STOP and its like in many languages), none, or a list, in which auto adds those"
+    )
+    start_words: OptoutWords = setting("auto", "the same for START, by which it opts in again")
+
+
 class DkimModel(Section):
     """How our mails are signed."""
 
@@ -356,6 +366,7 @@ class FileModel(Section):
     replies: RepliesModel = setting({}, "who mails replies")
     duplicates: DuplicatesModel = setting({}, "the same mail twice")
     retention: RetentionModel = setting({}, "how long what is over is kept")
+    optouts: OptoutsModel = setting({}, "phones that want no SMS")
     expire_after: Annotated[Duration, between("1m", "7d")] = setting(
         "12h", "a queued SMS older than this is not sent"
     )

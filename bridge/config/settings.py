@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from bridge.config.database import PASSWORD
+from bridge.optout import Words
 from bridge.rules import Brand, Mode, Network, Policy
 from bridge.velocity import Bounds
 
@@ -196,6 +197,7 @@ class Config:
     webhook: Webhook
     replies_channel: Literal["bridge", "vendor"]
     velocity: Bounds | None
+    optout_words: Words
     outbox: Outbox
     retention: Retention
     log: Log

@@ -8,7 +8,7 @@ from bridge.decide.answers import taken, unreadable
 from bridge.decide.decision import decide, to_look_for
 from bridge.decide.explanation import Explanation, explain
 from bridge.decide.hand import by_hand
-from bridge.decide.recipient import at_rcpt
+from bridge.decide.recipient import at_rcpt, numbers_of
 from bridge.decide.sender import candidates, known, upstreams_of
 from bridge.decide.values import (
     NOTHING_SHOWN,
@@ -45,6 +45,7 @@ __all__ = [
     "decide",
     "explain",
     "known",
+    "numbers_of",
     "taken",
     "to_look_for",
     "unreadable",

@@ -5,6 +5,7 @@ It decides in this order: loops, sender, numbers, text. Each step is a function 
 
 from collections.abc import Sequence
 
+from bridge import optout
 from bridge.decide import answers
 from bridge.decide.loop import loop_reason
 from bridge.decide.recipient import distinct, meant, numbers_at, numbers_of, refused_by
@@ -21,7 +22,8 @@ from bridge.decide.values import (
     Target,
 )
 from bridge.message import InboundMail
-from bridge.rules import Policy, Proof, SenderRule
+from bridge.optout import OptOuts
+from bridge.rules import DEFAULT_ACCOUNT, Policy, Proof, SenderRule
 from bridge.sms_text import Empty, SmsText, TooLong, make
 
 MAX_REFERENCES = 20  # message ids: a thread's first and its latest ones; RFC 5322, 3.6.4 sets no limit
@@ -38,11 +40,13 @@ def decide(
     size: int,
     our_instance: str,
     shown: Shown = NOTHING_SHOWN,
+    optouts: OptOuts = optout.NOBODY,
 ) -> Accept | Refuse:
     """The mail with its SMS to store, or the answer that refuses it for all its recipients.
 
     ``targets`` are what `at_rcpt` accepted, ``size`` the mail's octets, ``our_instance`` our mails' mark,
     ``shown`` what came of the proofs that `to_look_for` names.
+    ``optouts``: who wants no SMS, as far as is known here; the claim looks again.
     """
     proven = sender_of(policy, mail, envelope, our_instance, shown)
     if isinstance(proven, Refuse):
@@ -51,7 +55,7 @@ def decide(
     told = meant(policy, targets)
     if isinstance(told, Refuse):
         return told
-    checked = check_numbers(policy, rule, told, only=signed_numbers(policy, proven, shown))
+    checked = check_numbers(policy, rule, told, only=signed_numbers(policy, proven, shown), optouts=optouts)
     if isinstance(checked, Refuse):
         return checked
     text = text_of(mail, proven)
@@ -104,13 +108,15 @@ def check_numbers(
     rule: SenderRule | None,
     targets: Sequence[Target],
     only: frozenset[str] | None = None,
+    optouts: OptOuts = optout.NOBODY,
 ) -> list[tuple[str, str, str]] | Refuse:
     """``(number, address, reason)`` for each number once, reason empty for a good one.
 
     A refusal when there are too many for the rule, or none is good. ``only``: none but these may be good.
     """
     checked = [
-        (number, address, reason_for(policy, rule, number, only)) for number, address in distinct(targets)
+        (number, address, reason_for(policy, rule, number, only, optouts))
+        for number, address in distinct(targets)
     ]
     if not checked:
         return answers.refuse(554, "5.5.1", "the mail has no recipient that is a number")
@@ -144,7 +150,7 @@ def new_sms(
         text=text.text,
         encoding=text.encoding,
         segments=text.segments,
-        account=rule.account if rule else "default",
+        account=rule.account if rule else DEFAULT_ACCOUNT,
         mode=rule.mode if rule else "live",
         on_unknown=rule.on_unknown if rule else "hold",
         expire_after_ms=policy.expire_after_ms,
@@ -158,13 +164,17 @@ def _join_same(rule: SenderRule) -> JoinSame | None:
 
 
 def reason_for(
-    policy: Policy, rule: SenderRule | None, number: str, only: frozenset[str] | None = None
+    policy: Policy,
+    rule: SenderRule | None,
+    number: str,
+    only: frozenset[str] | None = None,
+    optouts: OptOuts = optout.NOBODY,
 ) -> str:
     """Why a number in E.164 may not be sent to under ``rule``, or an empty text. ``only`` as `check_numbers`."""
     if only is not None and number not in only:
         return NOT_SIGNED_TO
     found = numbers_of(policy, number)
-    return (refused_by(policy, rule, found[0]) or "") if found else "this is no phone number"
+    return (refused_by(policy, rule, found[0], optouts) or "") if found else "this is no phone number"
 
 
 def _new_mail(

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bridge import optout
 from bridge.decide.answers import taken
 from bridge.decide.decision import decide, reason_for, sender_of, signed_numbers, text_of
 from bridge.decide.recipient import at_rcpt, distinct, meant
 from bridge.decide.sender import Proven, candidates, identity_of, matches, proof_of
 from bridge.decide.values import NOTHING_SHOWN, Accept, Client, Envelope, Refuse, Shown, Special, Target
 from bridge.message import InboundMail
+from bridge.optout import OptOuts
 from bridge.rules import BY_MAIL, Policy, Proof, SenderRule
 from bridge.sms_text import Empty, SmsText, TooLong
 
@@ -66,14 +68,15 @@ def explain(
     size: int,
     our_instance: str,
     shown: Shown = NOTHING_SHOWN,
+    optouts: OptOuts = optout.NOBODY,
 ) -> Explanation:
     """How the mail would be decided if ``envelope.client`` sent it to ``envelope.recipients`` now."""
-    read = _recipients(policy, envelope)
+    read = _recipients(policy, envelope, optouts)
     proven = sender_of(policy, mail, envelope, our_instance, shown)
     text = text_of(mail, proven) if isinstance(proven, Proven) else None
     segments = text.segments if isinstance(text, SmsText) else 0
-    numbers = _numbers(policy, proven, shown, read, segments) if isinstance(proven, Proven) else ()
-    decision = _decision(policy, mail, envelope, read, size, our_instance, shown)
+    numbers = _numbers(policy, proven, shown, read, segments, optouts) if isinstance(proven, Proven) else ()
+    decision = _decision(policy, mail, envelope, read, size, our_instance, shown, optouts)
     identity = identity_of(mail, envelope)
     return Explanation(
         identity=identity,
@@ -94,13 +97,13 @@ def cost_of(policy: Policy, number: str, segments: int) -> int:
     return segments * (policy.price_per_segment if best is None else policy.prices[best])
 
 
-def _recipients(policy: Policy, envelope: Envelope) -> tuple[RecipientRead, ...]:
+def _recipients(policy: Policy, envelope: Envelope, optouts: OptOuts) -> tuple[RecipientRead, ...]:
     client = envelope.client
     rules = candidates(policy, client)
     read: list[RecipientRead] = []
     targets: list[Target] = []
     for address in envelope.recipients:
-        found = at_rcpt(policy, client, rules, address, targets)
+        found = at_rcpt(policy, client, rules, address, targets, optouts)
         read.append(RecipientRead(address, found))
         if isinstance(found, Target):
             targets.append(found)
@@ -115,12 +118,13 @@ def _decision(
     size: int,
     our_instance: str,
     shown: Shown,
+    optouts: OptOuts,
 ) -> Accept | Refuse | Special:
     """What SMTP would say: without any number, what RCPT said first."""
     targets = _targets(read)
     if not targets and read:
         return next(one.read for one in read if not isinstance(one.read, Target))
-    return decide(policy, mail, envelope, targets, size, our_instance, shown)
+    return decide(policy, mail, envelope, targets, size, our_instance, shown, optouts)
 
 
 def _targets(read: Sequence[RecipientRead]) -> list[Target]:
@@ -151,7 +155,12 @@ def _unproven(rule: SenderRule, client: Client, shown: Shown) -> str:
 
 
 def _numbers(
-    policy: Policy, proven: Proven, shown: Shown, read: Sequence[RecipientRead], segments: int
+    policy: Policy,
+    proven: Proven,
+    shown: Shown,
+    read: Sequence[RecipientRead],
+    segments: int,
+    optouts: OptOuts,
 ) -> tuple[NumberTried, ...]:
     only = signed_numbers(policy, proven, shown)
     targets = meant(policy, _targets(read))
@@ -159,7 +168,10 @@ def _numbers(
         return ()
     return tuple(
         NumberTried(
-            number, address, reason_for(policy, proven.rule, number, only), cost_of(policy, number, segments)
+            number,
+            address,
+            reason_for(policy, proven.rule, number, only, optouts),
+            cost_of(policy, number, segments),
         )
         for number, address in distinct(targets)
     )

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from bridge import optout
 from bridge.decide import answers
 from bridge.decide.decision import check_numbers, new_sms
 from bridge.decide.recipient import numbers_of, working_example
 from bridge.decide.sender import matches
 from bridge.decide.values import Accept, NewMail, Refuse, Target
+from bridge.optout import OptOuts
 from bridge.rules import Limits, Policy, ReportRule, SenderRule, TextRule
 from bridge.sms_text import Empty, SmsText, make
 
@@ -24,6 +26,7 @@ def by_hand(
     resubmit_of: str | None = None,
     subject: str = "",
     references: tuple[str, ...] = (),
+    optouts: OptOuts = optout.NOBODY,
 ) -> Accept | Refuse:
     """The SMS an operator asks for, to a number or alias, or why policy refuses it.
 
@@ -36,7 +39,7 @@ def by_hand(
         return answers.not_a_number(number_text.strip(), working_example(policy))
     rule = _rule_for(policy, rule_sender)
     target = Target(number_text.strip(), tuple(number.e164 for number in numbers))
-    checked = check_numbers(policy, rule, [target])
+    checked = check_numbers(policy, rule, [target], optouts=optouts)
     if isinstance(checked, Refuse):
         return checked
     made = _made(text, rule)

@@ -6,12 +6,13 @@ Strict on purpose: what could be read as a route to somewhere else (RFC 5321, ap
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bridge import phone
+from bridge import optout, phone
 from bridge.decide import answers
 from bridge.decide.sender import known
 from bridge.decide.values import Client, Refuse, Special, Target
+from bridge.optout import OptOuts
 from bridge.phone import Number
-from bridge.rules import Policy, SenderRule
+from bridge.rules import DEFAULT_ACCOUNT, Policy, SenderRule
 
 _ADDRESS = re.compile(r"([A-Za-z0-9+_][A-Za-z0-9+._-]{0,63})@([A-Za-z0-9.-]{1,253})", re.ASCII)
 # RFC 5321, 4.1.2: quotes around a local part say nothing; a client puts them around a number with blanks.
@@ -27,13 +28,15 @@ def at_rcpt(
     candidates: Sequence[SenderRule],
     address: str,
     taken: Sequence[Target] = (),
+    optouts: OptOuts = optout.NOBODY,
 ) -> Target | Special | Refuse:
     """What the recipient ``address`` (without angle brackets) is, or why it is refused.
 
     ``candidates`` are this client's; a number is refused only if all of them refuse it. ``taken`` are the
     targets already accepted in this transaction: ``limits.recipients`` counts distinct numbers. To a client that
     only its mail can prove, an alias and a name that is none look alike: both are accepted, as a target without
-    numbers, and `meant` tells them apart when the sender is proven.
+    numbers, and `meant` tells them apart when the sender is proven. Nor does such
+    a client hear of ``optouts``: else anybody could find out who opted out.
     """
     special = _special(policy, address)
     if special:
@@ -51,7 +54,8 @@ def at_rcpt(
     numbers = numbers_of(policy, local)
     if not numbers:
         return _no_number(policy, read[1])
-    refused = [_refused_by_all(policy, candidates, number) for number in numbers]
+    told = optouts if optouts and known(candidates, client) else optout.NOBODY
+    refused = [_refused_by_all(policy, candidates, number, told) for number in numbers]
     if all(refused):
         return answers.all_refused(refused[0] or "", len(numbers))
     return _within_limit(Target(address, tuple(n.e164 for n in numbers)), taken, candidates)
@@ -86,11 +90,15 @@ def numbers_of(policy: Policy, written: str) -> tuple[Number, ...]:
     return tuple(dict.fromkeys(number for number in found if number))
 
 
-def refused_by(policy: Policy, rule: SenderRule | None, number: Number) -> str | None:
+def refused_by(
+    policy: Policy, rule: SenderRule | None, number: Number, optouts: OptOuts = optout.NOBODY
+) -> str | None:
     """Why ``number`` may not be sent to under ``rule`` (None: the global lists alone), or None."""
-    return phone.allowed(
-        number, policy.allow, policy.deny, policy.number_types, rule.prefixes if rule else ()
-    )
+    why = phone.allowed(number, policy.allow, policy.deny, policy.number_types, rule.prefixes if rule else ())
+    if why or not optouts:
+        return why
+    day = optout.since(optouts, number.e164, rule.account if rule else DEFAULT_ACCOUNT)
+    return optout.reason(phone.short(number), day) if day else None
 
 
 def distinct(targets: Iterable[Target]) -> Iterator[tuple[str, str]]:
@@ -145,11 +153,14 @@ def _unread(policy: Policy, address: str, known: bool, client: Client) -> Refuse
     return _no_number(policy, "")
 
 
-def _refused_by_all(policy: Policy, rules: Sequence[SenderRule], number: Number) -> str | None:
-    """The first candidate's reason, when every candidate has one. Rules of the same prefixes say the same."""
+def _refused_by_all(
+    policy: Policy, rules: Sequence[SenderRule], number: Number, optouts: OptOuts
+) -> str | None:
+    """The first candidate's reason, when every candidate has one. Rules of the same prefixes and account say the
+    same."""
     first: str | None = None
-    for rule in {rule.prefixes: rule for rule in rules}.values():
-        reason = refused_by(policy, rule, number)
+    for rule in {(rule.prefixes, rule.account): rule for rule in rules}.values():
+        reason = refused_by(policy, rule, number, optouts)
         if reason is None:
             return None
         first = first or reason

@@ -18,6 +18,7 @@ from bridge.dsn import Wish, Wishes
 from bridge.errors import MailError, StoreError
 from bridge.mail_in import replies
 from bridge.mail_in.collect import Body, Collector
+from bridge.mail_in.optouts import Known
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import place_of
 from bridge.message import InboundMail
@@ -92,9 +93,12 @@ class Intake:
     ``prover`` is there when a rule names a proof that only a mail can show.
     """
 
-    def __init__(self, store: Store, policy: Policy, instance: str, prover: Prover | None = None) -> None:
+    def __init__(
+        self, store: Store, policy: Policy, instance: str, optouts: Known, prover: Prover | None = None
+    ) -> None:
         self._store = store
         self._policy = policy
+        self._optouts = optouts
         self._instance = instance
         self._prover = prover
         self._threads = ThreadPoolExecutor(_READERS, "mail-read")
@@ -103,7 +107,12 @@ class Intake:
     async def recipient(self, transaction: Transaction, address: str) -> Target | Reply | Special:
         """What the recipient ``address`` is, or the answer that refuses it."""
         found = decide.at_rcpt(
-            self._policy, transaction.client, transaction.standing.candidates, address, transaction.targets
+            self._policy,
+            transaction.client,
+            transaction.standing.candidates,
+            address,
+            transaction.targets,
+            self._optouts.now,
         )
         if isinstance(found, Refuse):
             _log_refused("recipient refused", transaction, found)
@@ -160,7 +169,15 @@ class Intake:
             wanted = decide.to_look_for(self._policy, mail, envelope, self._instance)
             if wanted:
                 return _Undecided(mail, envelope, body, wanted)
-        return decide.decide(self._policy, mail, envelope, transaction.targets, body.size, self._instance)
+        return decide.decide(
+            self._policy,
+            mail,
+            envelope,
+            transaction.targets,
+            body.size,
+            self._instance,
+            optouts=self._optouts.now,
+        )
 
     async def _proven(self, transaction: Transaction, undecided: _Undecided) -> Accept | Refuse:
         """The decision on a mail after it was looked at for its proofs, which may take as long as DNS does."""
@@ -181,6 +198,7 @@ class Intake:
                 body.size,
                 self._instance,
                 shown,
+                self._optouts.now,
             ),
         )
 

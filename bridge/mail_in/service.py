@@ -11,6 +11,7 @@ from bridge.errors import ConfigError
 from bridge.mail_in.conversation import Conversation
 from bridge.mail_in.house import House
 from bridge.mail_in.intake import Intake
+from bridge.mail_in.optouts import Known
 from bridge.mail_in.settings import Listener, Settings
 from bridge.proving import Prover
 from bridge.rules import Policy
@@ -28,7 +29,8 @@ class MailIn:
         self._policy = policy
         self._prover = prover
         self._settings = settings
-        self._intake = Intake(store, policy, settings.instance, prover)
+        self._optouts = Known(store, settings.timezone)
+        self._intake = Intake(store, policy, settings.instance, self._optouts, prover)
         self._house: House | None = None
         self._servers: list[asyncio.Server] = []
 
@@ -42,10 +44,15 @@ class MailIn:
         """Whether all listeners are up and new mails are taken."""
         return bool(self._servers) and all(server.is_serving() for server in self._servers)
 
+    async def watch_optouts(self, stop: asyncio.Event) -> None:
+        """Know who wants no SMS, until ``stop``: a loop beside the listeners."""
+        await self._optouts.run(stop)
+
     async def start(self) -> tuple[int, ...]:
-        """Listen; the port that each listener really got, in their order. Raises `ConfigError`."""
+        """Listen; the port that each listener really got, in their order. Raises `ConfigError` and `StoreError`."""
         if self._settings.tls is None and any(one.tls != "none" for one in self._settings.listeners):
             raise ConfigError("smtp: a listener with TLS needs a certificate and a key")
+        await self._optouts.look()
         self._house = House(self._settings, self._policy, self._intake)
         try:
             for listener in self._settings.listeners:

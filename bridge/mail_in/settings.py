@@ -1,5 +1,6 @@
 """What the operator settles about the SMTP server, as frozen values. `config` fills them, nothing here reads files."""
 
+import datetime
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ class Settings:
     every listener that offers TLS (`server_context`). ``users`` maps a lower-case login to its argon2 hash.
     ``balancers`` are the networks whose hosts must speak the PROXY protocol, and whom it is believed.
     ``reserved`` of ``max_connections`` are kept for network senders. ``max_memory`` bounds the octets of mails
-    held over all connections.
+    held over all connections. ``timezone`` is where days in answers begin.
     """
 
     listeners: tuple[Listener, ...]
@@ -59,6 +60,7 @@ class Settings:
     max_memory: int = 64 * MIB
     balancers: tuple[Network, ...] = ()
     timeouts: Timeouts = Timeouts()
+    timezone: datetime.tzinfo = datetime.UTC
 
 
 def server_context(certificate: str, key: str) -> ssl.SSLContext:

@@ -4,13 +4,15 @@ Pure; `store` calls it inside the transaction of the change and writes what it r
 Texts and looks are decided later, from the facts given here.
 
 Facts of ``failed`` and ``delivered``: ``state`` and ``result`` as they were then. Of ``reply`` and
-``inbound``: ``phone``, ``text``, ``at`` (ms UTC), perhaps ``note``. Of ``alarm``: ``alarm`` and what it needs.
+``inbound``: ``phone``, ``text``, ``at`` (ms UTC), perhaps ``note``, and ``said`` when the phone opted out or in.
+Of ``alarm``: ``alarm`` and what it needs.
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from bridge.optout import Said
 from bridge.report import asked
 from bridge.report.values import MailKind, NewNotice, StoredMail
 from bridge.sms import FINAL, MINUTE, Sms, State
@@ -37,6 +39,11 @@ _WORD: Final = {
     State.EXPIRED: Told.FAILED,
     State.CANCELLED: Told.FAILED,
     State.UNCONFIRMED: Told.UNCONFIRMED,
+}
+_SAID: Final[dict[Said, str]] = {
+    "stop": "With this word they opted out of SMS: from now on your mails to this number are refused. If they did not "
+    "mean it, they can answer START, or your administrator can let SMS through again.",
+    "start": "With this word they want SMS again: your mails to this number are taken from now on.",
 }
 _IN_DOUBT: Final = frozenset({State.UNKNOWN, State.HELD})
 
@@ -108,22 +115,32 @@ def told_by_summary(sms: Sms, mail: StoredMail) -> str:
     return _WORD[sms.state].value if sms.state in FINAL else sms.told
 
 
-def reply(sms: Sms, mail: StoredMail, text: str, at: int, *, others: bool) -> tuple[NewNotice, ...]:
-    """Return the mail for an answer from the phone. ``others``: another sender wrote to that number too."""
+def reply(
+    sms: Sms, mail: StoredMail, text: str, at: int, *, others: bool, said: Said | None = None
+) -> tuple[NewNotice, ...]:
+    """Return the mail for an answer from the phone. ``others``: another sender wrote to that number too.
+    ``said``: by this answer it opted out of SMS, or in again."""
     to = address(mail)
     if not to or "reply" not in mail.reports.when:
         return ()
     facts = [("phone", sms.number), ("text", text), ("at", str(at))]
+    notes = [_SAID[said]] if said else []
     if others:
-        facts.append(("note", "Somebody else wrote to this number in the last 7 days: it may answer them."))
+        notes.append("Somebody else wrote to this number in the last 7 days: it may answer them.")
+    if notes:
+        facts.append(("note", " ".join(notes)))
+    if said:
+        facts.append(("said", said))
     return (NewNotice(MailKind.REPLY, to, tuple(facts)),)
 
 
-def inbound(phone: str, text: str, at: int, to: str) -> tuple[NewNotice, ...]:
-    """Return the mail for an SMS that answers none of ours, when there is somebody to tell."""
+def inbound(phone: str, text: str, at: int, to: str, *, said: Said | None = None) -> tuple[NewNotice, ...]:
+    """Return the mail for an SMS that answers none of ours, when there is somebody to tell; ``said`` as in
+    `reply`."""
     if not to:
         return ()
-    return (NewNotice(MailKind.INBOUND, to, (("phone", phone), ("text", text), ("at", str(at)))),)
+    note = (("note", _SAID[said]), ("said", said)) if said else ()
+    return (NewNotice(MailKind.INBOUND, to, (("phone", phone), ("text", text), ("at", str(at)), *note)),)
 
 
 def address(mail: StoredMail) -> str:

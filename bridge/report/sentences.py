@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bridge import event
+from bridge import event, optout
 from bridge.report import plain
 from bridge.sms import RANK, Kind, Sms, State
 
@@ -105,6 +105,7 @@ _EXPIRED_IN_DOUBT: Final = Outcome(
     "We cannot tell whether it was sent: the SMS service gave no clear answer, and it could not be sent again in time.",
     "Please ask the person whether they got it before you send it again.",
 )
+_START: Final = "They can have SMS again by answering one of ours with START."
 
 
 def outcome(sms: Sms, state: State, result: str) -> Outcome:
@@ -117,6 +118,8 @@ def outcome(sms: Sms, state: State, result: str) -> Outcome:
         return _NEVER_LEFT
     if state is State.EXPIRED and sms.reached:
         return _EXPIRED_IN_DOUBT
+    if state is State.REFUSED and (day := optout.told_day(result)):
+        return _opted_out(day, tried=bool(sms.reached))
     if state is State.REFUSED and result:
         return Outcome(told.tone, told.word, _as_sentence(result), told.advice)
     if state is State.FAILED and result:
@@ -125,6 +128,17 @@ def outcome(sms: Sms, state: State, result: str) -> Outcome:
             return Outcome(told.tone, told.word, known, _RING)
         return Outcome(told.tone, told.word, f"{told.sentence} Its own words: “{result}”.", told.advice)
     return told
+
+
+def _opted_out(day: str, *, tried: bool) -> Outcome:
+    """``tried``: what was sent before they opted out may have arrived, nobody could tell."""
+    if tried:
+        sentence = (
+            f"They opted out of SMS on {day}, so we did not try again. A try before that may have arrived."
+        )
+    else:
+        sentence = f"They opted out of SMS on {day}, so we did not send it. Nothing was charged for it."
+    return Outcome(Tone.BAD, "Not sent", sentence, f"Please reach them in another way. {_START}")
 
 
 def _as_sentence(reason: str) -> str:

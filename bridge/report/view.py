@@ -327,7 +327,7 @@ def _from_phone(
         e164=e164,
         text=plain.several_lines(facts.get("text", "")),
         note=plain.one_line(facts.get("note", "")),
-        hint=_hint("send an SMS back to", number) if e164 else "",
+        hint=_hint("send an SMS back to", number) if e164 and facts.get("said") != "stop" else "",
     )
     if ours is None:
         return told

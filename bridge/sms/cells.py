@@ -90,6 +90,10 @@ def held_unsent(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     return _held(sms.but(reached=sms.reached - 1), given, now, timing)
 
 
+def refused(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
+    return _end(sms, State.REFUSED, given.why)
+
+
 def expired(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     return _end(sms, State.EXPIRED, given.why or sms.result)
 
@@ -117,8 +121,8 @@ def _end(sms: Sms, state: State, result: str) -> Sms:
 
 def news_pending(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     """The vendor has it: whatever we believed, it is submitted and must never be sent again."""
-    if sms.state is State.QUEUED and not sms.attempts:
-        return sms  # news of an SMS we never tried cannot be about it
+    if _never_tried(sms):
+        return sms
     alive = submitted(sms, given, now, timing)
     return replace(
         alive,
@@ -135,7 +139,7 @@ def still_pending(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
 
 
 def news_end(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
-    if sms.state is State.QUEUED and not sms.attempts:
+    if _never_tried(sms):
         return sms
     if RANK[given.kind] <= sms.rank:
         return sms
@@ -152,6 +156,11 @@ def news_duplicate(sms: Sms, given: Input, now: int, timing: Timing) -> Sms:
     if sms.reached >= 2:
         return sms if sms.state in FINAL else news_pending(sms, given, now, timing)
     return news_end(sms, replace(given, kind=Kind.NEWS_FAILED), now, timing)
+
+
+def _never_tried(sms: Sms) -> bool:
+    """News of such an SMS cannot be about it."""
+    return sms.state in (State.QUEUED, State.REFUSED) and not sms.attempts
 
 
 # Polls of an SMS whose fate is unknown.

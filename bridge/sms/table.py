@@ -39,6 +39,7 @@ _ROWS: Final[dict[State, dict[Kind, Cell]]] = {
         Kind.CLAIM: cells.claim,
         Kind.SENT: cells.submitted,  # the answer of an attempt that was given up: the truth, and it saves a resend
         Kind.EXPIRE: cells.expired,
+        Kind.OPT_OUT: cells.refused,
         Kind.CANCEL: cells.cancelled,
     },
     State.SENDING: {
@@ -82,7 +83,7 @@ _ROWS: Final[dict[State, dict[Kind, Cell]]] = {
     },
     State.DELIVERED: _LATE_NEWS,  # rank decides: network → failed turns round, delivered stays
     State.FAILED: _LATE_NEWS,
-    State.REFUSED: {},  # never sent: no news can be about it
+    State.REFUSED: _LATE_NEWS,  # only of one that was tried before its phone opted out
     State.EXPIRED: _LATE_NEWS,
     State.CANCELLED: _LATE_NEWS,
     State.UNCONFIRMED: _LATE_NEWS,

@@ -66,6 +66,7 @@ class Kind(StrEnum):
     NO_ANSWER = "no answer"  # the poll failed
     NO_POLL = "no poll possible"  # the account has no auth_token
     EXPIRE = "expire"  # its time to be sent is over
+    OPT_OUT = "opted out"  # the phone wants no SMS any more: seen at the claim
     RELEASE = "release"  # operator: send a held one
     CANCEL = "cancel"  # operator: never send it
 

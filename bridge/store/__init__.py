@@ -1,6 +1,6 @@
 """The database of the bridge: every verb one transaction. Step "queue" of the flow."""
 
-from bridge.store.opening import is_postgresql, is_there, look_at_server, migrate, open_store
+from bridge.store.opening import is_current, is_postgresql, is_there, look_at_server, migrate, open_store
 from bridge.store.store import Store
 from bridge.store.values import (
     Accepted,
@@ -53,6 +53,7 @@ __all__ = [
     "StoreSettings",
     "StoredEvent",
     "Trace",
+    "is_current",
     "is_postgresql",
     "is_there",
     "look_at_server",

@@ -8,7 +8,7 @@ from typing import Final
 from bridge.report import notices
 from bridge.report.values import NewNotice, StoredMail
 from bridge.sms import FINAL, Input, Sms, State, after
-from bridge.store import outbox
+from bridge.store import optouts, outbox
 from bridge.store.database import Tx
 from bridge.store.rows import changed_values, mail_of, sms_of
 from bridge.store.terms import Terms
@@ -34,6 +34,8 @@ def change(tx: Tx, terms: Terms, sms: Sms, given: Input) -> Sms:
     new = changed.sms
     if changed.moved and new.state in FINAL:
         new = _told(tx, terms, sms, new)
+    if changed.moved and new.state is State.FAILED:
+        optouts.told_by_vendor(tx, new, given.why)
     if new != sms:
         save(tx, new)
     _remember(tx, new, changed.note, moved=changed.moved)

@@ -7,7 +7,7 @@ database it is.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
-Topic = Literal["sms", "outbox", "poll"]
+Topic = Literal["sms", "outbox", "poll", "optouts"]
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 Clock = Callable[[], int]  # ms UTC

@@ -8,7 +8,7 @@ from typing import Final
 
 from bridge.event import Event
 from bridge.sms import HOUR, NEWS_KIND, Input, Sms
-from bridge.store import keys, replies
+from bridge.store import keys, optouts, replies
 from bridge.store.changing import change, sms_by_id
 from bridge.store.database import Tx
 from bridge.store.matching import bound_kept, has_room, insert, learn_ids, low, match, show_life
@@ -53,7 +53,8 @@ def try_kept(tx: Tx, terms: Terms, sms_id: int) -> None:
         if kept.type == "status":
             _apply(tx, terms, sms, _event(kept))
         else:
-            replies.tell(tx, terms, sms, _event(kept))
+            answer = _event(kept)
+            replies.tell(tx, terms, sms, answer, optouts.heard(tx, terms, answer, sms, kept.at))
 
 
 def try_missed(tx: Tx, terms: Terms, limit: int) -> None:
@@ -71,7 +72,8 @@ def clean(tx: Tx, terms: Terms, limit: int) -> None:
             tx.run("drop_event", id=kept.id)
         else:
             tx.run("event_found", id=kept.id, sms_id=None)
-            replies.tell_inbound(tx, terms, _event(kept), kept.at)
+            answer = _event(kept)
+            replies.tell_inbound(tx, terms, answer, kept.at, optouts.heard(tx, terms, answer, None, kept.at))
 
 
 def _apply(tx: Tx, terms: Terms, sms: Sms, event: Event) -> Recorded:

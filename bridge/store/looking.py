@@ -134,5 +134,5 @@ def counts(tx: Tx) -> Counts:
     by_state = {State(state): number for state, number in tx.all("count_sms")}
     row = tx.one("count_rest", now=tx.now)
     assert row is not None
-    kept, alarms, oldest = row
-    return Counts(by_state, dict(tx.all("count_outbox")), kept, alarms, oldest, habits.far_above(tx))
+    kept, alarms, oldest, optouts = row
+    return Counts(by_state, dict(tx.all("count_outbox")), kept, alarms, oldest, habits.far_above(tx), optouts)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.sms import Timing
-from bridge.store import sqlite_file
+from bridge.store import schema, sqlite_file
 from bridge.store.database import Clock, Database
 from bridge.store.locks import part_lock
 from bridge.store.sqlite import BUSY_MS, SqliteEngine, wall_clock
@@ -32,6 +32,14 @@ def is_there(database: str | Path) -> bool:
     if is_postgresql(database):
         return look_at_server(str(database)).schema > 0
     return Path(database).exists()
+
+
+def is_current(database: str | Path) -> bool:
+    """Return whether the database has been made and has this version's schema; nothing is changed. Raises
+    StoreError when that cannot be seen."""
+    if is_postgresql(database):
+        return look_at_server(str(database)).schema == schema.newest()
+    return Path(database).exists() and sqlite_file.version(Path(database)) == schema.newest()
 
 
 def look_at_server(url: str) -> "Server":

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from bridge.optout import OptOut
 from bridge.report.values import OutboxMail, StoredMail
 from bridge.sms import FINAL, Sms, State
 from bridge.store.values import StoredEvent
@@ -49,6 +50,7 @@ _PARTS: Final = {
     "mail": _columns("m", MAIL_FIELDS),
     "outbox": _columns("o", OUTBOX_FIELDS),
     "event": _columns("e", EVENT_FIELDS),
+    "optout": _columns("o", tuple(field.name for field in fields(OptOut))),
     "listed": _LISTED.format("sms s"),
     "listed_by_tail": _LISTED.format("sms s INDEXED BY sms_by_tail"),
     "fits": " AND ".join(

@@ -6,11 +6,12 @@ A webhook may name a ReceivedID or not, a poll always does, and the vendor's mai
 from typing import Final
 
 from bridge.event import Event
+from bridge.optout import Said
 from bridge.report import notices
 from bridge.report.values import NewNotice
 from bridge.sms import HOUR, MINUTE, Sms
-from bridge.store import keys, matching, outbox
-from bridge.store.changing import mail_and_group
+from bridge.store import keys, matching, optouts, outbox
+from bridge.store.changing import mail_and_group, sms_by_id
 from bridge.store.database import Tx
 from bridge.store.rows import event_of
 from bridge.store.terms import Terms
@@ -39,10 +40,13 @@ def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     twin = _twin(tx, event)
     if twin is not None:
         _meet(tx, event, twin, mark)
+        if twin.source == "mail":  # whose text is only roughly that of the phone
+            optouts.heard(tx, terms, event, sms_by_id(tx, twin.sms_id) if twin.sms_id else None, twin.at)
         return "known"
     sms = matching.match(tx, event.message_id, event.job)
+    said = optouts.heard(tx, terms, event, sms, tx.now)
     if sms is not None:
-        return _of_ours(tx, terms, sms, event, mark)
+        return _of_ours(tx, terms, sms, event, mark, said)
     if _may_become_known(terms, event):
         matching.insert(tx, event, None, mark, ways=_way(event), kept_until=tx.now + KEPT_MS)
         matching.bound_kept(tx, terms)
@@ -51,7 +55,7 @@ def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
         matching.flood(tx, terms)
         return "recorded"
     matching.insert(tx, event, None, mark, ways=_way(event))
-    tell_inbound(tx, terms, event, tx.now)
+    tell_inbound(tx, terms, event, tx.now, said)
     return "applied"
 
 
@@ -62,32 +66,33 @@ def _known(tx: Tx, event: Event, received_id: str) -> bool:
     return tx.run("reply_again", received_id=received_id) > 0
 
 
-def tell(tx: Tx, terms: Terms, sms: Sms, event: Event) -> None:
-    """Mail an answer to whoever wrote to the phone, and note that the SMS is alive."""
+def tell(tx: Tx, terms: Terms, sms: Sms, event: Event, said: Said | None) -> None:
+    """Mail an answer to whoever wrote to the phone, and note that the SMS is alive. ``said``: by this answer the
+    phone opted out of SMS, or in again."""
     sms = matching.alive(tx, terms, sms)
     if terms.settings.replies_channel == "vendor":
         return  # the vendor mails it
     mail, *_ = mail_and_group(tx, sms.mail_id)
     others = tx.one("others_wrote", tail=sms.number[::-1], sender=mail.sender, since=tx.now - OTHERS_MS)
     at = event.vendor_at or tx.now
-    for notice in notices.reply(sms, mail, event.text, at, others=others is not None):
+    for notice in notices.reply(sms, mail, event.text, at, others=others is not None, said=said):
         outbox.write(tx, terms, notice, sms_id=sms.id, mail=mail, answered=True)
 
 
-def tell_inbound(tx: Tx, terms: Terms, event: Event, at: int) -> None:
+def tell_inbound(tx: Tx, terms: Terms, event: Event, at: int, said: Said | None) -> None:
     """Mail an SMS that answers none of ours to whoever reads those."""
     due: tuple[NewNotice, ...] = notices.inbound(
-        event.phone, event.text, event.vendor_at or at, terms.settings.inbound_to
+        event.phone, event.text, event.vendor_at or at, terms.settings.inbound_to, said=said
     )
     for notice in due:
         outbox.write(tx, terms, notice, answered=True)
 
 
-def _of_ours(tx: Tx, terms: Terms, sms: Sms, event: Event, mark: bytes | None) -> Recorded:
+def _of_ours(tx: Tx, terms: Terms, sms: Sms, event: Event, mark: bytes | None, said: Said | None) -> Recorded:
     if not matching.has_room(tx, terms, sms):
         return "recorded"
     matching.insert(tx, event, sms.id, mark, ways=_way(event))
-    tell(tx, terms, sms, event)
+    tell(tx, terms, sms, event, said)
     return "applied"
 
 

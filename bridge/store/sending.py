@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.retry import Account, Answer, after_probe
 from bridge.sms import Input, Kind, Sms
-from bridge.store import accounts, audit, events, matching, pacing
+from bridge.store import accounts, audit, events, matching, optouts, pacing
 from bridge.store.changing import change, sms_by_id, sms_by_message_id
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
@@ -71,9 +71,11 @@ def _claim_of(
 ) -> tuple[list[Sms], bool]:
     taken: list[Sms] = []
     due, more = _due(tx, turns, account.key, limit)
-    for sms in due:
+    for sms, opted_out_at in due:
         if sms.expires_at <= tx.now:
             change(tx, terms, sms, Input(Kind.EXPIRE))
+        elif opted_out_at is not None:
+            change(tx, terms, sms, Input(Kind.OPT_OUT, why=optouts.at_claim(terms, opted_out_at)))
         else:
             taken.append(change(tx, terms, sms, Input(Kind.CLAIM, node=node)))
     if taken and not account.may_claim(tx.now):
@@ -81,12 +83,12 @@ def _claim_of(
     return taken, more
 
 
-def _due(tx: Tx, turns: Turns, account: str, limit: int) -> tuple[list[Sms], bool]:
-    """Return up to ``limit`` that are due, one sender after the other from where we left off; and whether others
-    may be due: a sender gave all it was asked for."""
+def _due(tx: Tx, turns: Turns, account: str, limit: int) -> tuple[list[tuple[Sms, int | None]], bool]:
+    """Return up to ``limit`` that are due, one sender after the other from where we left off, with each when its
+    phone opted out; and whether others may be due: a sender gave all it was asked for."""
     begin = last = turns.sender.get(account, "")
     wrapped = more = False
-    found: list[Sms] = []
+    found: list[tuple[Sms, int | None]] = []
     for _ in range(MAX_ROUNDS):
         senders = [s for (s,) in tx.all("senders_waiting", account=account, last=last, limit=MAX_SENDERS)]
         here = [sender for sender in senders if sender <= begin] if wrapped else senders
@@ -94,7 +96,7 @@ def _due(tx: Tx, turns: Turns, account: str, limit: int) -> tuple[list[Sms], boo
         for sender in here:
             share = min(each, limit - len(found))
             rows = tx.all("claimable", account=account, sender=sender, now=tx.now, limit=share)
-            found += map(sms_of, rows)
+            found += [(sms_of(row), row[-1]) for row in rows]
             more = more or len(rows) == share
             turns.sender[account] = sender
             if len(found) >= limit:

@@ -96,6 +96,18 @@ def identity(path: Path) -> Identity | None:
     return Identity((file.st_dev, file.st_ino), (wal.st_dev, wal.st_ino))
 
 
+def version(path: Path) -> int:
+    """Return the schema number of the file at ``path``. Raises StoreError when it cannot be read."""
+    connection = open_reader(path, 5_000)
+    try:
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+    finally:
+        connection.close()
+    return int(found)
+
+
 def migrate(path: Path, busy_ms: int = 5_000) -> tuple[int, int]:
     """Bring the file at ``path`` to this version's schema, making it if need be.
 

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from bridge.decide.values import Accept
 from bridge.errors import StoreError
 from bridge.event import Event
+from bridge.optout import EVERY_ACCOUNT, OptOut
 from bridge.report.values import OutboxMail, OutboxState
 from bridge.retry import Account, Answer
 from bridge.sms import Input, Kind, Sms, Timing
@@ -24,6 +25,7 @@ from bridge.store import (
     looking,
     matching,
     nodes,
+    optouts,
     outbox,
     polling,
     sending,
@@ -386,6 +388,31 @@ class Store:
     async def cancel(self, message_id: str, by: Actor) -> Sms | None:
         """Never send an SMS (again), at an operator's word; None when there is no such SMS."""
         return await self._write(lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.CANCEL, by))
+
+    # --- opt-outs ---
+
+    async def opt_out(self, number: str, actor: Actor, account: str = EVERY_ACCOUNT, note: str = "") -> bool:
+        """Note at an operator's word that the phone with this number (E.164) wants no SMS; False if it is noted
+        already."""
+        return await self._write(lambda tx: optouts.add(tx, actor, number, account, note))
+
+    async def opt_in(self, number: str, actor: Actor, account: str | None = None) -> int:
+        """Let SMS to this number through again at an operator's word, of one account (None: of all); return how
+        many opt-outs that ended."""
+        return await self._write(lambda tx: optouts.remove(tx, actor, number, account))
+
+    async def optouts_of(self, *numbers: str) -> tuple[OptOut, ...]:
+        """Return the opt-outs in force of these numbers."""
+        return await self._read(lambda tx: optouts.of_numbers(tx, numbers))
+
+    async def optouts_changed(self, since: int, limit: int) -> tuple[OptOut, ...]:
+        """Return what was written about opt-outs at ``since`` (ms UTC) or later, the latest first, also what ended."""
+        return await self._read(lambda tx: optouts.changed(tx, since, limit))
+
+    async def list_optouts(self, before: OptOut | None, limit: int) -> tuple[OptOut, ...]:
+        """Return the opt-outs in force, the latest first, those behind ``before``."""
+        key = (before.at, before.number, before.account) if before else None
+        return await self._read(lambda tx: optouts.listed(tx, key, limit))
 
     # ---
 

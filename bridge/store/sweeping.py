@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.report import notices
 from bridge.sms import HOUR, MINUTE, NEVER, Sms
-from bridge.store import events, joining, nodes, outbox
+from bridge.store import events, joining, nodes, optouts, outbox
 from bridge.store.changing import mail_and_group, save
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
@@ -30,6 +30,7 @@ def clean(tx: Tx, terms: Terms) -> None:
     """Drop what has served its time: known texts, texts that were joined, news that matched nothing, counts of past
     hours, nodes that are gone for long. News whose SMS is known by now is not dropped."""
     tx.run("drop_seen", now=tx.now, limit=AT_ONCE * 10)
+    optouts.clean(tx, AT_ONCE)
     tx.run("drop_tally", before=tx.now // HOUR - 1)
     joining.clean(tx, AT_ONCE * 10)
     events.try_missed(tx, terms, AT_ONCE)

@@ -1,10 +1,12 @@
 """What the verbs of the store take and give, besides the values of the core."""
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
 from bridge.event import EventType, News, Source
+from bridge.optout import Words
 from bridge.report.values import OutboxMail, StoredMail
 from bridge.sms import Sms, State
 
@@ -18,7 +20,8 @@ class StoreSettings:
     """What the store needs of the configuration.
 
     ``domain`` is our first one: our Message-IDs end in it. ``admin`` and ``inbound_to`` are addresses, or empty
-    when nobody is to be told. ``accounts_with_polls`` names the accounts that have an auth_token.
+    when nobody is to be told. ``accounts_with_polls`` names the accounts that have an auth_token. ``timezone`` is
+    where the operator's days begin; ``optout_words`` are those by which a phone opts out of SMS and in again.
     """
 
     domain: str
@@ -28,6 +31,8 @@ class StoreSettings:
     replies_channel: Literal["bridge", "vendor"] = "bridge"
     duplicates_window_ms: int = DAY
     accounts_with_polls: frozenset[str] = frozenset()
+    timezone: datetime.tzinfo = datetime.UTC
+    optout_words: Words = field(default_factory=Words.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ class AlarmLine:
 class Counts:
     """How much there is of what. ``events_kept`` are those that match no SMS of ours (yet); ``oldest_queued_at``
     is when the SMS that waits longest was taken (ms UTC), None when none waits. ``far_above`` counts senders that were
-    far above their habit within the last hour, by the alarm's name."""
+    far above their habit within the last hour, by the alarm's name. ``optouts`` are those in force."""
 
     by_state: Mapping[State, int]
     outbox_by_state: Mapping[str, int]
@@ -173,6 +178,7 @@ class Counts:
     alarms: int = 0
     oldest_queued_at: int | None = None
     far_above: Mapping[str, int] = field(default_factory=dict)
+    optouts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ cannot read it through a name that resolves to 127.0.0.1 (DNS rebinding).
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.errors import StoreError
+from bridge.optout import OptOut
 from bridge.report import alarms
 from bridge.report.values import MailKind, OutboxMail
 from bridge.retry import Account
@@ -33,6 +35,7 @@ from bridge.web.pages import Pages
 PAGE_ROWS: Final = 50
 _MAX_QUERY: Final = 200  # characters of one search field
 _ALARMS: Final = 20
+_OPTOUT: Final = re.compile(r"([0-9]{1,18})\.([0-9]{1,15})\.(\*|[a-z0-9_-]{1,40})", re.ASCII)
 _ALARM_FRESH_MS: Final = 24 * 3_600_000
 # A mail runs in a sandbox of its own: no script, no form, no request leaves it. It is of our origin so that
 # the page around it can measure its height.
@@ -84,6 +87,7 @@ def desk_app(store: Store, settings: DeskSettings, ready: Callable[[], Awaitable
         Route("/mails/{mail_id}", desk.mail),
         Route("/mails/{mail_id}/html", desk.mail_html),
         Route("/mails/{mail_id}/raw", desk.mail_raw),
+        Route("/optouts", desk.optouts),
         Route("/audit", desk.audit),
         Route("/static/{name}", desk.static),
         Route("/metrics", desk.metrics),
@@ -180,6 +184,12 @@ class _Desk:
         older = _query({}, before=rows[PAGE_ROWS - 1].id) if len(rows) > PAGE_ROWS else ""
         return self._page("audit.html", rows=rows[:PAGE_ROWS], older=older, first=before is None)
 
+    async def optouts(self, request: Request) -> Response:
+        before = _optout(request.query_params.get("before", ""))
+        rows = await self._store.list_optouts(before, PAGE_ROWS + 1)
+        older = _query({}, before=_optout_key(rows[PAGE_ROWS - 1])) if len(rows) > PAGE_ROWS else ""
+        return self._page("optouts.html", rows=rows[:PAGE_ROWS], older=older, first=before is None)
+
     async def static(self, request: Request) -> Response:
         found = self._pages.static(request.path_params["name"])
         if found is None:
@@ -271,6 +281,17 @@ def _before(request: Request) -> int | None:
 def _id(given: str) -> int | None:
     """Return an id of the store; None for what cannot be one, such as what has more than 64 bits."""
     return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+
+
+def _optout_key(one: OptOut) -> str:
+    """Return what names an opt-out in a link: its time, number and account."""
+    return f"{one.at}.{one.number.removeprefix('+')}.{one.account}"
+
+
+def _optout(given: str) -> OptOut | None:
+    """Return an opt-out that a link names, as far as a list needs it to go on behind it; None for what names none."""
+    found = _OPTOUT.fullmatch(given)
+    return OptOut(f"+{found[2]}", found[3], int(found[1]), "operator", "", None, 0) if found else None
 
 
 def _query(asked: Mapping[str, str], **more: object) -> str:

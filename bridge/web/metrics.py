@@ -43,6 +43,8 @@ def exposition(
     )
     for what, number in counts.far_above.items():
         above.labels(what.removeprefix("sender-")).set(number)
+    optouts = Gauge("smsbridge_optouts", "Phones that want no SMS of an account", registry=registry)
+    optouts.set(counts.optouts)
     stopped = Gauge(
         "smsbridge_account_stopped",
         "1 while sending with this account of the vendor stands still",

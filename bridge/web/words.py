@@ -14,7 +14,7 @@ _STATES: Final[dict[str, str]] = {
     State.HELD: "waits for a person to decide",
     State.DELIVERED: "arrived on the phone",
     State.FAILED: "did not arrive, and is not tried again",
-    State.REFUSED: "not allowed; it was never sent",
+    State.REFUSED: "not allowed, or the phone wants no SMS; it is not sent",
     State.EXPIRED: "waited too long and is not sent any more",
     State.CANCELLED: "given up by an operator or at the vendor",
     State.UNCONFIRMED: "the vendor never told whether it arrived",
@@ -48,6 +48,7 @@ _HAPPENED: Final[Mapping[Kind, str]] = {
     Kind.NO_ANSWER: "asked: no answer",
     Kind.NO_POLL: "the vendor cannot be asked: this account has no auth_token",
     Kind.EXPIRE: "too old to be sent",
+    Kind.OPT_OUT: "not sent, since the phone wants no SMS",
     Kind.RELEASE: "an operator asked to send it",
     Kind.CANCEL: "an operator asked to cancel it",
 }

@@ -132,7 +132,6 @@ LATER = [
     "72:14: senders[1].limits.per_hour: not in this version (limits by time): take the key away",
     "72:28: senders[1].limits.over: not in this version (pacing): take the key away",
     "94:1: spend_cap: not in this version (a cap of money): take the key away",
-    "96:1: optouts: not in this version (opt-outs): take the key away",
 ]
 
 
@@ -147,7 +146,7 @@ def test_the_full_interface_has_each_key_of_a_later_version_refused_at_its_line(
 
 def test_the_interface_loads_without_the_keys_of_a_later_version(tmp_path: Path) -> None:
     text = (Path(__file__).parent / "interface_example.yaml").read_text()
-    later = r"^(spend_cap|optouts): .*\n|^  users: config/desk-users.yaml\n|"
+    later = r"^(spend_cap): .*\n|^  users: config/desk-users.yaml\n|"
     later += r", per_minute: 30, per_hour: 300, per_day: 1000|"
     later += r", spend_per_day: 5.00, spend_per_month: 50.00, over: refuse"
     text = re.sub(later, "", text, flags=re.MULTILINE).replace(

@@ -26,6 +26,7 @@ MOVES: dict[State, dict[Kind, State]] = {
         K.CLAIM: S.SENDING,
         K.SENT: S.SUBMITTED,
         K.EXPIRE: S.EXPIRED,
+        K.OPT_OUT: S.REFUSED,
         K.CANCEL: S.CANCELLED,
     },
     S.SENDING: {
@@ -52,7 +53,7 @@ MOVES: dict[State, dict[Kind, State]] = {
     },
     S.DELIVERED: ENDS,
     S.FAILED: ENDS,
-    S.REFUSED: {},
+    S.REFUSED: ENDS,
     S.EXPIRED: ENDS,
     S.CANCELLED: ENDS,
     S.UNCONFIRMED: ENDS,
@@ -66,7 +67,6 @@ ASKS_AGAIN = {
 
 
 def sms(state: State = S.QUEUED, **changes: Any) -> Sms:
-    sent = state not in (S.REFUSED,)
     values: dict[str, Any] = {
         "id": 1,
         "message_id": "BRDGABC",
@@ -85,9 +85,9 @@ def sms(state: State = S.QUEUED, **changes: Any) -> Sms:
         "due_at": T0,
         "expires_at": T0 + 12 * HOUR,
         "state_since": T0,
-        "attempts": int(sent),
-        "reached": int(sent),
-        "claimed_at": T0 if sent else None,
+        "attempts": 1,
+        "reached": 1,
+        "claimed_at": T0,
         "submitted_at": T0 if state is S.SUBMITTED else None,
         "settle_from": T0 if state is S.UNKNOWN else None,
     }
@@ -116,9 +116,10 @@ def test_the_table_is_total() -> None:
     assert set(TABLE) == {(state, kind) for state in State for kind in Kind}
 
 
+@pytest.mark.parametrize("state", [S.QUEUED, S.REFUSED])
 @pytest.mark.parametrize("kind", [k for k in Kind if k in ENDS or k is K.PENDING])
-def test_news_of_an_sms_that_was_never_tried_changes_nothing(kind: Kind) -> None:
-    start = sms(S.QUEUED, attempts=0, reached=0, claimed_at=None)
+def test_news_of_an_sms_that_was_never_tried_changes_nothing(state: State, kind: Kind) -> None:
+    start = sms(state, attempts=0, reached=0, claimed_at=None)
     assert told(start, kind) == start
 
 

@@ -321,3 +321,20 @@ def test_every_state_and_every_line_of_a_history_has_plain_words() -> None:
     assert happened("news: delivered: delivered") == "delivered to the phone"
     assert happened("taken") == "taken"
     assert happened("sentimental") == "sentimental"
+
+
+async def test_opt_outs_are_listed_page_by_page_and_counted(desk: Desk) -> None:
+    assert "Nobody has opted out." in (await desk.get("/optouts")).text
+    for n in range(PAGE_ROWS + 1):
+        await desk.store.opt_out(f"+614210000{n:02}", Actor("kim"), "clinic" if n % 2 else "*", given.SCRIPT)
+    page = (await desk.get("/optouts")).text
+    for shown in ("+61 421 000 050", "an operator", "every account", "smsbridge optout remove NUMBER"):
+        assert shown in page
+    assert "<script>document" not in page
+    older = re.search(r'class="older" href="([^"]+)"', page)
+    assert older is not None
+    last = (await desk.get(older[1])).text
+    assert "+61 421 000 000" in last
+    assert "+61 421 000 001" not in last
+    assert (await desk.get("/optouts?before=junk")).status_code == 200
+    assert f"smsbridge_optouts {PAGE_ROWS + 1}.0" in (await desk.get("/metrics")).text

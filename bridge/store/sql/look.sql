@@ -45,4 +45,5 @@ SELECT state, count(*) FROM outbox GROUP BY state;
 -- name: count_rest
 SELECT (SELECT count(*) FROM event WHERE kept_until IS NOT NULL),
        (SELECT count(*) FROM alarm),
-       (SELECT created_at FROM sms WHERE state = 'queued' AND (joined = 0 OR due_at <= :now) ORDER BY id LIMIT 1);
+       (SELECT created_at FROM sms WHERE state = 'queued' AND (joined = 0 OR due_at <= :now) ORDER BY id LIMIT 1),
+       (SELECT count(*) FROM optout WHERE ended_at IS NULL);

@@ -61,8 +61,11 @@ WITH RECURSIVE turn (sender) AS (
 )
 SELECT sender FROM turn WHERE sender IS NOT NULL LIMIT :limit;
 
+-- Behind the columns of the SMS: since when its phone wants none, the truth on the way to the vendor.
 -- name: claimable
-SELECT {sms} FROM sms s
+SELECT {sms}, (SELECT min(o.at) FROM optout o
+               WHERE o.number = s.number AND o.account IN (s.account, '*') AND o.ended_at IS NULL)
+FROM sms s
 WHERE s.state = 'queued' AND s.account = :account AND s.sender = :sender AND s.due_at <= :now
 ORDER BY s.due_at, s.id LIMIT :limit {skip s};
 
