@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -25,12 +26,15 @@ def found(*names: str) -> str | None:
 def needed(*names: str) -> str:
     """Return its path; without it the test is skipped, or fails where all must be there (CI=true)."""
     path = found(*names)
-    if path is None:
-        said = f"{names[0]} is not installed: sh tests/system-packages.sh installs it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(said)
-        pytest.skip(said)
-    return path
+    return path or missing(names[0])
+
+
+def missing(name: str) -> NoReturn:
+    """End the test for want of a program: skip it, or fail it where all must be there (CI=true)."""
+    said = f"{name} is not installed: sh tests/system-packages.sh installs it"
+    if os.environ.get("CI") == "true":
+        pytest.fail(said)
+    pytest.skip(said)
 
 
 def chromium() -> str:

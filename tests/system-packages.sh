@@ -17,6 +17,7 @@ need smtp-source postfix
 need haproxy haproxy
 need strace strace
 need gcc "gcc libc6-dev"
+perl -MMail::DKIM::Signer -e 1 2>/dev/null || missing="$missing libmail-dkim-perl"  # signs mails by other code
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql  # Debian keeps it out of PATH
 [ -n "$missing" ] || exit 0
 

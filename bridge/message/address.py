@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import idna
+
 from bridge.errors import MailError
 
 _UNCLEAR = "the From field must hold exactly one plain address"
@@ -25,6 +27,7 @@ _TOKEN = re.compile(
     r"|(?P<mark>[,;:])"
     r'|(?P<word>(?:\[[^\[\]\s<>"]*\]|[^\s"<>(),;:])+)'
 )
+_NEEDLESS_QUOTES = re.compile(r'^"([^"\\]{1,64})"@')
 _COMMENT_EDGE = re.compile(r"[()\\]")
 
 
@@ -119,7 +122,9 @@ def _split(tokens: list[_Token], mark: str) -> list[list[_Token]]:
 def _address_of(box: list[_Token]) -> str:
     """The address of one mailbox: ``name <a@b>`` or a bare ``a@b``; nothing may stand behind it."""
     last, before = box[-1], box[:-1]
-    match = _PLAIN.fullmatch(last.text[1:-1].strip(" \t") if last.kind == "angle" else last.text)
+    match = _PLAIN.fullmatch(
+        _bare(last.text[1:-1].strip(" \t")) if last.kind == "angle" else _bare(last.text)
+    )
     if match is None or (last.kind == "word" and before):
         raise MailError(_UNCLEAR)
     address = _normal(match)
@@ -127,6 +132,22 @@ def _address_of(box: list[_Token]) -> str:
         if token.kind == "angle" or (token.kind == "word" and _other_address(token.text, address)):
             raise MailError(_UNCLEAR)
     return address
+
+
+def _bare(address: str) -> str:
+    """An address without quotes that say nothing (RFC 5321, 4.1.2), its domain in ASCII as it stands in DNS.
+
+    Strict IDNA 2008 (RFC 5891) and nothing made alike before: a wide or capital letter, or another dot, makes no name.
+    """
+    address = _NEEDLESS_QUOTES.sub(r"\1@", address)
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        labels = domain.encode("latin-1").decode("utf-8").split(".")
+        return f"{local}@" + ".".join(one if one.isascii() else idna.alabel(one).decode() for one in labels)
+    except UnicodeError:  # idna.IDNAError is one
+        return address
 
 
 def _other_address(word: str, address: str) -> bool:

@@ -55,7 +55,7 @@ def hand_in(
             answer = client.say(f"RCPT TO:<{recipient}>")
             if not answer.startswith("250 "):
                 return answer
-        return client.mail(raw)
+        return client.mail(raw.replace(b"\r\n.", b"\r\n.."))  # RFC 5321, 4.5.2
 
 
 async def answer(server: Running, raw: bytes, *recipients: str, **who: str) -> str:

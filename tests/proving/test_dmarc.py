@@ -99,7 +99,10 @@ FORGED: dict[str, tuple[Make, str]] = {
     "the Subject changed": (lambda: after(signed(mail()), b"Rounds", b"Sounds"), "not that of its key"),
     "the From changed": (lambda: after(signed(mail()), b"<anna@", b"<boss@"), "not that of its key"),
     "a second Subject above": (lambda: b"Subject: Pay\r\n" + signed(mail()), "two subject fields"),
-    "a second Subject below": (lambda: after(signed(mail()), b"\r\n\r\n", b"\r\nSubject: P\r\n\r\n"), "two subject"),
+    "a second Subject below": (
+        lambda: after(signed(mail()), b"\r\n\r\n", b"\r\nSubject: P\r\n\r\n"),
+        "two subject",
+    ),
     "a second Subject with a blank before its colon": (
         lambda: b"Subject : Pay\r\n" + signed(mail()),
         "two subject fields",
@@ -117,13 +120,19 @@ FORGED: dict[str, tuple[Make, str]] = {
         lambda: b"Content-Type: text/html\r\n" + signed(mail(kind=None), names=without("content-type")),
         "does not cover Content-Type",
     ),
-    "Content-Type not signed": (lambda: signed(mail(), names=without("content-type")), "does not cover Content-Type"),
+    "Content-Type not signed": (
+        lambda: signed(mail(), names=without("content-type")),
+        "does not cover Content-Type",
+    ),
     "a Subject added to a mail without": (
         lambda: b"Subject: Pay\r\n" + signed(mail(subject=None), names=without("subject")),
         "does not cover Subject",
     ),
     "Subject not signed": (lambda: signed(mail(), names=without("subject")), "does not cover Subject"),
-    "From not signed": (lambda: forged_tags(mail(), tags={"h": "to:subject:date:content-type"}), "does not cover From"),
+    "From not signed": (
+        lambda: forged_tags(mail(), tags={"h": "to:subject:date:content-type"}),
+        "does not cover From",
+    ),
     "neither To nor Cc signed": (lambda: signed(mail(), names=without("to")), "covers neither To nor Cc"),
     "no To at all": (lambda: signed(mail(to=None)), "covers neither To nor Cc"),
     "a second Transfer-Encoding": (
@@ -146,16 +155,34 @@ FORGED: dict[str, tuple[Make, str]] = {
         lambda: forged_tags(mail(), tags={"t": str(NOW - 2 * DAY)}),
         "older than mails are remembered",
     ),
-    "written before what is remembered": (lambda: signed_at_date(NOW - 2 * DAY), "older than mails are remembered"),
-    "neither t= nor Date": (lambda: forged_tags(mail(), tags={}, names=without("date")), "neither a time nor a Date"),
+    "written before what is remembered": (
+        lambda: signed_at_date(NOW - 2 * DAY),
+        "older than mails are remembered",
+    ),
+    "neither t= nor Date": (
+        lambda: forged_tags(mail(), tags={}, names=without("date")),
+        "neither a time nor a Date",
+    ),
     "a NUL in the selector": (lambda: forged_tags(mail(), tags={"s": "mail\0x"}), "521"),
     "odd characters in the selector": (lambda: forged_tags(mail(), tags={"s": "mail/../x"}), "no clean name"),
     "blanks in the domain": (lambda: forged_tags(mail(), tags={"d": "clinic .example"}), "no clean name"),
-    "an empty label in the domain": (lambda: forged_tags(mail(), tags={"d": "x..clinic.example"}), "no clean name"),
-    "a domain that is not ASCII": (lambda: forged_tags(mail(), tags={"d": "clínic.example"}), "no clean name"),
-    "i= of another domain": (lambda: forged_tags(mail(), tags={"i": "a@evil.example"}), "another domain (i=)"),
+    "an empty label in the domain": (
+        lambda: forged_tags(mail(), tags={"d": "x..clinic.example"}),
+        "no clean name",
+    ),
+    "a domain that is not ASCII": (
+        lambda: forged_tags(mail(), tags={"d": "clínic.example"}),
+        "no clean name",
+    ),
+    "i= of another domain": (
+        lambda: forged_tags(mail(), tags={"i": "a@evil.example"}),
+        "another domain (i=)",
+    ),
     "a version that is not 1": (lambda: forged_tags(mail(), tags={"v": "2"}), "not well-formed"),
-    "a tag twice": (lambda: forged_tags(mail(), tags={"d": "clinic.example; d=clinic.example"}), "not well-formed"),
+    "a tag twice": (
+        lambda: forged_tags(mail(), tags={"d": "clinic.example; d=clinic.example"}),
+        "not well-formed",
+    ),
     "another way to the key": (lambda: forged_tags(mail(), tags={"q": "http"}), "not in DNS"),
     "another canonical form": (lambda: forged_tags(mail(), tags={"c": "nofws"}), "canonical form"),
     "a hundred and eight fields": (
@@ -164,18 +191,26 @@ FORGED: dict[str, tuple[Make, str]] = {
     ),
     "a signature of 9 kB": (lambda: forged_tags(mail(), tags={"zz": "x" * 9_000}), "not well-formed"),
     "a fourth signature": (lambda: broken(signed(mail())) * 3 + signed(mail()), "the body was changed"),
-    "a line that is no field": (lambda: after(signed(mail()), b"From:", b"no field here\r\nFrom:"), "550 5.6.0"),
-    "an mbox line on top": (lambda: b"From anna Mon Jan  1\r\n" + signed(mail()), "a line in its header is no field"),
+    "a line that is no field": (
+        lambda: after(signed(mail()), b"From:", b"no field here\r\nFrom:"),
+        "550 5.6.0",
+    ),
+    "an mbox line on top": (
+        lambda: b"From anna Mon Jan  1\r\n" + signed(mail()),
+        "a line in its header is no field",
+    ),
     "nothing signed and nothing of it": (
-        lambda: b"DKIM-Signature: v=1; a=rsa-sha256; d=clinic.example; s=mail; h=from:to:subject:content-type:date; "
-        b"bh=; b=\r\n" + mail(),
+        lambda: (
+            b"DKIM-Signature: v=1; a=rsa-sha256; d=clinic.example; s=mail; h=from:to:subject:content-type:date; "
+            b"bh=; b=\r\n" + mail()
+        ),
         "the body was changed",
     ),
     "the attachment of a big mail changed": (
         lambda: after(signed(with_attachment(300_000)), b"AAAAA", b"AAAAB"),
         "the body was changed",
     ),
-}  # fmt: skip
+}
 
 
 def signed_at_date(at: float) -> bytes:
