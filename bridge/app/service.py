@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +17,7 @@ from bridge.app.http import http_server
 from bridge.app.notify import notify
 from bridge.app.parts import ALL, Part
 from bridge.app.renewal import Renewable, Renewal
+from bridge.app.signals import ended_by_signal
 from bridge.app.supervise import Loop, supervise
 from bridge.app.tls import ServedCertificate
 from bridge.config import Config
@@ -83,7 +83,7 @@ async def run_service(
     pulse: Pulse = _PULSE,
     on_ready: OnReady | None = None,
 ) -> None:
-    """Run ``parts`` until SIGTERM or SIGINT; then take no more, finish what is under way, and return.
+    """Run ``parts`` until we are told to end (see `signals`); then finish what is under way, and return.
 
     ``file`` is the configuration's, for the commands that the desk shows; empty when they find it themselves.
     ``pulse`` is how the nodes on one database watch each other.
@@ -102,12 +102,11 @@ async def run_service(
         ports = await _start(service, parts)
         renewal = Renewal(store, service.renewables, tuple(service.certificates))
         service.loops["renewal"] = renewal.run
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renewal.ask)
         tasks = [
             asyncio.create_task(supervise(name, loop, service.stop), name=name)
             for name, loop in service.loops.items()
         ]
-        ended = _ended_by_signal()
+        ended = ended_by_signal(renewal.ask)
         service.health.missing = ""
         notify("READY=1")
         _LOG.info(
@@ -136,19 +135,6 @@ async def _drain(service: _Service, tasks: Sequence["asyncio.Task[None]"]) -> No
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
-
-
-def _ended_by_signal() -> "asyncio.Future[None]":
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-
-    def end() -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end)
-    return ended
 
 
 async def _start(service: _Service, parts: Sequence[Part]) -> Ports:
