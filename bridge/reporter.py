@@ -33,7 +33,7 @@ IDLE_S: Final = 1.0  # the store's hint comes at once; this is for rows that bec
 GRACE_S: Final = 10.0  # for hand-overs under way when the service stops
 STORE_PATIENCE_S: Final = 120.0
 CLAIM_HOLDS_S: Final = 30.0  # with the longest hand-over within the lease
-CLAIMS_EVERY_S: Final = 15.0  # longer than from one heartbeat to the next
+CLAIMS_EVERY_S: Final = 10.0  # twice as long as from one heartbeat to the next
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,9 @@ def clean(tx: Tx, terms: Terms) -> None:
 
 
 def look_at_clock(tx: Tx) -> None:
-    """Notice that the clock was set back, by the last look or by an SMS that is younger than now. What was to fall
-    due by the clock that was ahead would wait for as long as the clock went back: it is due now."""
-    seen = [row[0] for row in (tx.one("cursor", name=_CLOCK), tx.one("latest_queued")) if row and row[0]]
+    """Notice that the clock was set back, by the last look or by an SMS or mail that is younger than now. What was to
+    fall due by the clock that was ahead would wait for as long as the clock went back: it is due now."""
+    seen = [row[0] for row in (tx.one("cursor", name=_CLOCK), tx.one("latest_waiting")) if row and row[0]]
     tx.run("set_cursor", name=_CLOCK, value=tx.now)
     if max(seen, default=0) - tx.now < SET_BACK_MS:
         return

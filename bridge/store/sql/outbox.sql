@@ -45,7 +45,8 @@ UPDATE outbox SET due_at = :due_at, error = :error, attempts = attempts + 1, nod
 WHERE id = :id AND state = 'due' AND coalesce(node, '') = :node;
 
 -- name: outbox_due_again
-UPDATE outbox SET due_at = :now WHERE state = 'due' AND due_at > :now AND created_at > :now;
+UPDATE outbox SET due_at = :now
+WHERE state = 'due' AND node IS NULL AND due_at > :now AND created_at > :now AND attempts = 0;
 
 -- name: outbox_of_bounce_key
 SELECT id, "to", kind FROM outbox WHERE bounce_key = :key AND bounce_key <> '';

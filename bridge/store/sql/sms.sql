@@ -145,9 +145,21 @@ DELETE FROM reply_poll WHERE sms_id = :id AND due_at > :now;
 -- name: cursor
 SELECT value FROM cursor WHERE name = :name;
 
--- name: latest_queued
-SELECT max(updated_at) FROM (
-    SELECT updated_at FROM sms WHERE state = 'queued' ORDER BY id DESC LIMIT 1000
+-- The latest moment at which anything was written that waits, of each kind among the newest.
+-- name: latest_waiting
+SELECT max(at) FROM (
+    SELECT max(updated_at) AS at FROM (
+        SELECT updated_at FROM sms WHERE state = 'queued' ORDER BY id DESC LIMIT 1000
+    ) AS queued
+    UNION ALL SELECT max(updated_at) FROM (
+        SELECT updated_at FROM sms WHERE state = 'unknown' ORDER BY id DESC LIMIT 1000
+    ) AS doubted
+    UNION ALL SELECT max(updated_at) FROM (
+        SELECT updated_at FROM sms WHERE state = 'submitted' ORDER BY id DESC LIMIT 1000
+    ) AS submitted
+    UNION ALL SELECT max(created_at) FROM (
+        SELECT created_at FROM outbox WHERE state = 'due' AND attempts = 0 AND node IS NULL ORDER BY id DESC LIMIT 1000
+    ) AS mails
 ) AS latest;
 
 -- name: sms_due_again
