@@ -143,7 +143,6 @@ def _whole(config: pytest.Config) -> bool:
     everything = {*config.getini("testpaths"), str(config.rootpath / "tests"), str(config.rootpath)}
     return (
         {argument.rstrip("/") for argument in config.args} <= everything
-        and config.option.threats
         and config.option.markexpr in ("", "threat")
         and not (config.option.keyword or config.option.deselect or config.option.maxfail)
         and not (config.option.ignore or config.option.ignore_glob)
