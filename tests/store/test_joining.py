@@ -13,6 +13,7 @@ from bridge.rules import MORE
 from bridge.sms import HOUR, MINUTE, Input, Kind, Sms, State
 from bridge.store import Accepted, Actor, SmsFilter, SmsStory, Store
 from tests.store.conftest import Clock, Opener, mail
+from tests.store.test_optouts import WHO
 from tests.store.test_two_nodes import at_once
 
 WITHIN = 10 * MINUTE
@@ -229,6 +230,17 @@ async def test_a_cancelled_one_takes_in_no_more(store: Store, clock: Clock) -> N
     await delivered(store)
     clock.forward(WITHIN)
     assert (await store.accept(alarm(5))).queued
+
+
+async def test_a_phone_that_opts_out_meanwhile_gets_none_of_it(store: Store, clock: Clock) -> None:
+    for n in range(3):
+        await store.accept(alarm(n))
+        await delivered(store)
+    await store.opt_out("+61421000001", WHO)
+    clock.forward(WITHIN)
+    assert await delivered(store) == []
+    (_, joined) = await rows(store)
+    assert (joined.joined, joined.state) == (2, State.REFUSED)
 
 
 async def test_its_time_to_expire_counts_from_when_it_is_due(store: Store, clock: Clock) -> None:
