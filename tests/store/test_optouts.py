@@ -233,3 +233,17 @@ async def test_a_stop_in_the_vendors_mail_counts_once_its_text_is_exact(opened: 
     clock.forward(SECOND)
     await store.record_event(reply("STOP", message_id=sms.message_id, received_id="R1"))
     assert await out(store) == [(A, "default", "reply")]
+
+
+async def test_an_old_stop_is_over_for_an_account_that_wrote_only_after_the_start(
+    store: Store, clock: Clock
+) -> None:
+    """The START was for all accounts; the STOP before it, heard late, is given to the one that wrote since."""
+    clock.forward(MINUTE)
+    await store.record_event(reply("START", type="inbound", vendor_at=clock.now, received_id="R2"))
+    await sent(store, account="plant")
+    clock.forward(MINUTE)
+    await store.record_event(reply("STOP", type="inbound", vendor_at=START, received_id="R1"))
+    assert await out(store) == []
+    notes = [dict(work.mail.facts).get("said") for work in await mails(store)]
+    assert notes == ["start", None], "nobody is told of an opt-out that is over"
