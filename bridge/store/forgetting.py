@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from bridge.dsn import Wishes
 from bridge.phone import Number
-from bridge.report.values import MailKind, OutboxState, StoredMail
+from bridge.report.values import MailKind, OutboxState
 from bridge.sms import FINAL, HOUR, Sms, State
 from bridge.store import accepting, joining
 from bridge.store.database import Tx
@@ -60,19 +61,21 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows about a person that belong to no SMS: ids of events and of mails of ours, keys of alarms."""
+    """Rows about a person that belong to no SMS: ids of events and of mails of ours, keys of alarms; and ids of mails
+    whose client asked for reports about the person by name."""
 
     events: tuple[int, ...] = ()
     mails: tuple[int, ...] = ()
     alarms: tuple[str, ...] = ()
+    wishes: tuple[str, ...] = ()
     due: tuple[int, ...] = ()  # times of mails that are still to be sent
 
     def parts(self) -> Iterator["Rows"]:
         """Yield all rows, a few at a time."""
-        longest = max(len(self.events), len(self.mails), len(self.alarms))
+        longest = max(map(len, (self.events, self.mails, self.alarms, self.wishes)))
         for at in range(0, longest, PART):
             part = slice(at, at + PART)
-            yield Rows(self.events[part], self.mails[part], self.alarms[part])
+            yield Rows(self.events[part], self.mails[part], self.alarms[part], self.wishes[part])
 
 
 def trace(tx: Tx, terms: Terms, person: Person, rows: Rows) -> Trace:
@@ -128,7 +131,15 @@ def rows_of(tx: Tx, person: Person) -> Rows:
     alarms = [
         key for key, facts in tx.all("alarms_that_name", like=person.like) if person.is_named_in(key, facts)
     ]
-    return Rows(tuple(events), tuple(mails), tuple(alarms), tuple(due))
+    return Rows(tuple(events), tuple(mails), tuple(alarms), _wishes(tx, person), tuple(due))
+
+
+def _wishes(tx: Tx, person: Person) -> tuple[str, ...]:
+    wishes, last = [], ""
+    while found := tx.all("wishes_that_name", like=person.like, after=last, limit=READ):
+        wishes += [mail_id for mail_id, dsn in found if person.is_named_in(dsn)]
+        last = found[-1][0]
+    return tuple(wishes)
 
 
 def _is_about(person: Person, kind: str, facts: str) -> bool:
@@ -159,28 +170,31 @@ def _forget_marks(tx: Tx, sms: Sms) -> None:
         refused = sms.state is State.REFUSED
         mark = accepting.mark_of(mail.sender, mail.header_message_id, sms.number, sms.text, refused=refused)
         tx.run("drop_seen_of", mark=mark)
-        _forget_wish(tx, mail, sms)
     same = joining.mark_of(sms.sender, sms.number, sms.text, sms.account, sms.mode)
     tx.run("drop_same_of", mark=same, sms_id=sms.id, since=tx.now - DAY)
 
 
-def _forget_wish(tx: Tx, mail: StoredMail, sms: Sms) -> None:
-    """Drop what was to be told of the number: it names the number, and the address that it was written to under."""
-    if mail.dsn is not None:
-        left = tuple(pair for pair in mail.dsn.recipients if pair[0] != sms.number)
-        tx.run(
-            "set_wishes", id=mail.id, dsn=wishes_text(replace(mail.dsn, recipients=left) if left else None)
-        )
-
-
-def forget_rows(tx: Tx, rows: Rows) -> None:
-    """Drop those rows."""
+def forget_rows(tx: Tx, rows: Rows, person: Person) -> None:
+    """Drop those rows; of a mail's wishes those about the person."""
     for event_id in rows.events:
         tx.run("drop_event", id=event_id)
     for mail_id in rows.mails:
         tx.run("drop_outbox", id=mail_id)
     for key in rows.alarms:
         tx.run("drop_alarm", key=key)
+    for wished in rows.wishes:
+        row = tx.one("mail_by_id", id=wished)
+        if row is not None:
+            tx.run("set_wishes", id=wished, dsn=wishes_text(_without(mail_of(row).dsn, person)))
+
+
+def _without(wishes: Wishes | None, person: Person) -> Wishes | None:
+    if wishes is None:
+        return None
+    others = [
+        (number, wish) for number, wish in wishes.recipients if not person.is_named_in(number, wish.original)
+    ]
+    return replace(wishes, recipients=tuple(others)) if others else None
 
 
 def forget_in_accounts(tx: Tx, person: Person) -> None:

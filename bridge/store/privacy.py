@@ -67,7 +67,7 @@ class Privacy:
         if found.under_way or found.mails_due:
             return found
         for part in rows.parts():
-            await self._database.write(partial(forgetting.forget_rows, rows=part))
+            await self._database.write(partial(forgetting.forget_rows, rows=part, person=person))
             await pause()
         after: int | None = 0
         while after is not None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.decide.values import JoinSame
+from bridge.dsn import Wish, Wishes
 from bridge.event import Event, News
 from bridge.phone import parse
 from bridge.report.values import MailKind, OutboxState
@@ -326,6 +327,23 @@ async def test_a_person_is_forgotten_in_a_group_whose_others_stay(store: Store, 
     assert mail_of_ours is not None
     assert (mail_of_ours.kind, mail_of_ours.raw, mail_of_ours.subject) == (MailKind.SUMMARY, None, "")
     assert sum((await store.counts()).by_state.values()) == 6
+
+
+async def test_the_reports_that_a_client_asked_for_do_not_name_who_was_forgotten(store: Store) -> None:
+    wished = Wishes(
+        "env", tuple((one, Wish(frozenset(), f"rfc822;{one}@sms.local")) for one in (PERSON, OTHER))
+    )
+    taken = mail(OTHER, header="<1@x>")
+    accepted = await store.accept(replace(taken, mail=replace(taken.mail, dsn=wished)))
+    await store.privacy.forget(number(), ME, nothing)
+
+    def unit(tx: Tx) -> Wishes | None:
+        row = tx.one("mail_by_id", id=accepted.mail_id)
+        return mail_of(row).dsn if row else None
+
+    left = await store._read(unit)
+    assert left is not None
+    assert [one for one, _ in left.recipients] == [OTHER]
 
 
 async def test_what_came_before_it_was_forgotten_is_taken_as_new(store: Store) -> None:

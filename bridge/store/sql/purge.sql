@@ -187,6 +187,9 @@ SELECT e.id, e.phone FROM event e WHERE e.sms_id IS NULL AND e.phone LIKE :like 
 SELECT o.id, o.kind, o.state, o.facts, o.created_at FROM outbox o
 WHERE o.sms_id IS NULL AND o.mail_id IS NULL AND o.facts LIKE :like AND o.id > :after ORDER BY o.id LIMIT :limit;
 
+-- name: wishes_that_name
+SELECT m.id, m.dsn FROM mail m WHERE m.dsn LIKE :like AND m.id > :after ORDER BY m.id LIMIT :limit;
+
 -- name: alarms_that_name
 SELECT key, facts FROM alarm WHERE facts LIKE :like OR key LIKE :like;
 
