@@ -380,6 +380,7 @@ WALK = st.lists(
         st.tuples(st.just("mailed"), st.integers(1, 9)),
         st.tuples(st.just("purge"), st.just(0)),
     ),
+    min_size=30,
     max_size=60,
 )  # fmt: skip
 SHORT = Retention(text_ms=2 * DAY, records_ms=9 * DAY)
