@@ -20,7 +20,7 @@ from bridge.store.database import Tx
 from bridge.store.purging import AT_ONCE, drop_group, drop_sms, joined_to
 from bridge.store.rows import facts_of, mail_of, sms_of, wishes_text
 from bridge.store.terms import Terms
-from bridge.store.values import DAY, Trace
+from bridge.store.values import Trace
 
 MAX_SHOWN: Final = 1_000  # SMS under way that are looked at
 PART: Final = 500  # rows dropped in one transaction
@@ -156,6 +156,7 @@ def forget_sms(tx: Tx, person: Person, after: int) -> tuple[int, int | None]:
     for sms in ended:
         _forget_marks(tx, sms)
     dropped = sum(drop_sms(tx, sms.id) for sms in ended)
+    tx.run("count_habits_from")
     for mail_id in sorted(mails):
         if not drop_group(tx, mail_id):
             tx.run("empty_shared_mails", mail_id=mail_id)
@@ -171,7 +172,7 @@ def _forget_marks(tx: Tx, sms: Sms) -> None:
         mark = accepting.mark_of(mail.sender, mail.header_message_id, sms.number, sms.text, refused=refused)
         tx.run("drop_seen_of", mark=mark)
     same = joining.mark_of(sms.sender, sms.number, sms.text, sms.account, sms.mode)
-    tx.run("drop_same_of", mark=same, sms_id=sms.id, since=tx.now - DAY)
+    tx.run("drop_same_of", mark=same)
 
 
 def forget_rows(tx: Tx, rows: Rows, person: Person) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bridge.sms import Kind
 from bridge.store.database import Row, Tx
-from bridge.store.values import Purged, PurgeFigures, PurgePlace, Retention
+from bridge.store.values import DAY, Purged, PurgeFigures, PurgePlace, Retention
 
 AT_ONCE: Final = 50  # rows looked at in one transaction: some 5 ms on SQLite
 _MARK: Final = "purge"  # of whoever purges: one batch at a time over all nodes
@@ -126,6 +126,7 @@ def _drop_records(tx: Tx, rows: Sequence[Row]) -> Purged:
     going = [(sms_id, mail_id) for _, sms_id, mail_id in rows if not _is_needed(tx, sms_id, mail_id)]
     mails = {mail for sms_id, mail_id in going for mail in (mail_id, *joined_to(tx, sms_id))}
     dropped = sum(drop_sms(tx, sms_id) for sms_id, _ in going)
+    tx.run("count_habits_from")
     for mail_id in sorted(mails):
         drop_group(tx, mail_id)
     return Purged(records=dropped)
@@ -140,6 +141,7 @@ def drop_sms(tx: Tx, sms_id: int) -> int:
     """Drop a final SMS with all that was kept of it alone; return 1, or 0 when it was not final."""
     for name in _OF_ONE:
         tx.run(name, id=sms_id)
+    tx.run("drop_joining_to", id=sms_id, since=tx.now - DAY)
     return tx.run("drop_sms", id=sms_id)
 
 

@@ -354,6 +354,15 @@ async def test_what_came_before_it_was_forgotten_is_taken_as_new(store: Store) -
     assert (await store.accept(mail(text=TEXT))).duplicates == 0
 
 
+async def test_ids_that_are_free_again_are_counted_again(store: Store) -> None:
+    (sms,) = await sent(store)
+    await news(store, sms)
+    await all_mailed(store)
+    await store.set_cursor("habit", sms.id)
+    await store.privacy.forget(number(), ME, nothing)
+    assert await store.cursor("habit") == 0
+
+
 async def test_an_account_forgets_whose_sms_failed(store: Store) -> None:
     await store.accept(mail(PERSON))
     (sms,) = await store.claim("n1", 1)

@@ -96,9 +96,16 @@ AND NOT EXISTS (SELECT 1 FROM mail n JOIN joined_mail j ON j.mail_id = n.id JOIN
 SELECT mail_id FROM joined_mail WHERE sms_id = :sms_id ORDER BY mail_id;
 
 -- name: drop_same_of
-DELETE FROM same_text WHERE fingerprint = :mark OR fingerprint IN (
-    SELECT t.fingerprint FROM same_text t WHERE t.until > :since AND t.sms_id = :sms_id
-);
+DELETE FROM same_text WHERE fingerprint = :mark;
+
+-- SQLite may give the id of a dropped SMS away again: what is joined to one must not meet another.
+-- name: drop_joining_to
+DELETE FROM same_text WHERE until > :since AND sms_id = :id;
+
+-- For the same reason: what was counted of ids that are free again.
+-- name: count_habits_from
+UPDATE cursor SET value = (SELECT coalesce(max(id), 0) FROM sms)
+WHERE name = 'habit' AND value > (SELECT coalesce(max(id), 0) FROM sms);
 
 -- name: empty_event
 UPDATE event SET raw = '', text = '' WHERE id = :id;
