@@ -77,11 +77,15 @@ async def _forget(config: Config, store: Store, options: Namespace) -> int:
         return fail(_not_yet(config, number, found))
     if options.json:
         counts = {"sms": found.sms, "events": found.events, "mails": found.mails, "alarms": found.alarms}
-        as_json([{"number": number.e164} | counts])
+        as_json([{"number": number.e164, **counts, "opted_out": found.opted_out}])
         return 0
     did = "would forget" if options.dry_run else "forgot"
     what = f"{found.sms} SMS and what hangs on them, {found.events} events, {found.mails} mails, {found.alarms} alarms"
     print(f"{did} {display(number.e164)}: {what}")
+    if found.opted_out:
+        print(
+            "that it wants no SMS stays known, or it would get some again; `smsbridge optout remove` ends that"
+        )
     for place in _in_configuration(config, number):
         print(f"the configuration still names the number: {place}")
     return 0

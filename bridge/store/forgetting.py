@@ -15,7 +15,7 @@ from bridge.dsn import Wishes
 from bridge.phone import Number
 from bridge.report.values import MailKind, OutboxState
 from bridge.sms import FINAL, HOUR, Sms, State
-from bridge.store import accepting, joining
+from bridge.store import accepting, joining, optouts
 from bridge.store.database import Tx
 from bridge.store.purging import AT_ONCE, drop_group, drop_sms, joined_to
 from bridge.store.rows import facts_of, mail_of, sms_of, wishes_text
@@ -93,6 +93,7 @@ def trace(tx: Tx, terms: Terms, person: Person, rows: Rows) -> Trace:
         under_way=dict(Counter(sms.state for sms in open_sms)),
         under_way_ids=tuple(sms.id for sms in open_sms),
         mails_due=len(due) + (1 if summary else 0),
+        opted_out=bool(optouts.of_numbers(tx, (person.number,))),
         ends_by=max((end for end in ends if end is not None), default=None),
     )
 
@@ -207,3 +208,9 @@ def forget_in_accounts(tx: Tx, person: Person) -> None:
                 at[name] = ["forgotten" if number == person.number else number for number in at[name]]
             at["why"] = "" if person.is_named_in(at["why"]) else at["why"]
             tx.run("put_account", key=key, health=json.dumps(at))
+
+
+def forget_optouts(tx: Tx, person: Person) -> None:
+    """Keep of opt-outs only that they are in force."""
+    tx.run("forget_optouts", number=person.number, before=tx.now - HOUR)
+    tx.run("empty_optout_notes", number=person.number)

@@ -61,6 +61,7 @@ class Privacy:
                 counts = {"sms": found.sms, "events": found.events, "mails": found.mails}
                 audit.note(tx, actor, "forget", mask(number.e164), **counts)
                 forgetting.forget_in_accounts(tx, person)
+                forgetting.forget_optouts(tx, person)
             return found
 
         found = await self._database.write(begin)

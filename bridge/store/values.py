@@ -286,7 +286,8 @@ class PurgeFigures:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """How much is known of the person with one number, and what of it is still under way: SMS by state, and mails of
-    ours to be sent. ``ends_by`` is when that is over at the latest (ms UTC), but for what an operator must decide."""
+    ours to be sent. ``ends_by`` is when that is over at the latest (ms UTC), but for what an operator must decide.
+    ``opted_out``: they want no SMS, which is kept."""
 
     sms: int
     events: int
@@ -295,6 +296,7 @@ class Trace:
     under_way: Mapping[State, int]
     under_way_ids: tuple[int, ...]
     mails_due: int
+    opted_out: bool
     ends_by: int | None
 
 

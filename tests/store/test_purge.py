@@ -354,6 +354,18 @@ async def test_what_came_before_it_was_forgotten_is_taken_as_new(store: Store) -
     assert (await store.accept(mail(text=TEXT))).duplicates == 0
 
 
+async def test_that_a_person_wants_no_sms_is_not_forgotten(store: Store, clock: Clock) -> None:
+    await store.opt_out(PERSON, ME, note="called us")
+    await store.opt_out(PERSON, ME, "clinic")
+    await store.opt_in(PERSON, ME, "clinic")
+    await store.opt_out(OTHER, ME, note="wrote a letter")
+    clock.forward(2 * HOUR)
+    assert (await store.privacy.forget(number(), ME, nothing)).opted_out
+    assert [(one.account, one.note) for one in await store.optouts_of(PERSON)] == [("*", "")]
+    assert [one.note for one in await store.optouts_of(OTHER)] == ["wrote a letter"]
+    assert not (await store.privacy.forget(number("+61421000003"), ME, nothing)).opted_out
+
+
 async def test_ids_that_are_free_again_are_counted_again(store: Store) -> None:
     (sms,) = await sent(store)
     await news(store, sms)

@@ -207,6 +207,13 @@ DELETE FROM alarm WHERE key = :key;
 UPDATE outbox SET raw = NULL, facts = '[]', subject = '' WHERE sms_id IS NULL AND state <> 'due'
 AND mail_id IN (SELECT m.id FROM mail m WHERE m.id = :mail_id UNION SELECT m.batch FROM mail m WHERE m.id = :mail_id);
 
+-- An opt-out in force stays, or the person gets SMS again. One that is over has been heard of on all nodes by then.
+-- name: forget_optouts
+DELETE FROM optout WHERE number = :number AND ended_at IS NOT NULL AND changed_at < :before;
+
+-- name: empty_optout_notes
+UPDATE optout SET note = '' WHERE number = :number AND note <> '';
+
 -- name: drop_seen_of
 DELETE FROM seen WHERE fingerprint = :mark;
 
