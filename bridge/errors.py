@@ -8,6 +8,7 @@ whose fault it is and whether trying again can help.
     ├── MailError          the client's: a mail that cannot be read; never again (550)
     ├── RenderError        ours or a brand's: a mail of ours that cannot be made safely; dead, with an alarm
     ├── EventError         the vendor's or a forger's: a webhook that cannot be read (400)
+    ├── OverLimit          an operator's: what they ask for is above a limit of money; when it resets
     └── StoreError         ours: the database is full, locked, read-only or gone; later (451, 503)
         └── PartBusy       another process already runs this part on this database
 """
@@ -31,6 +32,10 @@ class RenderError(BridgeError):
 
 class EventError(BridgeError):
     """A webhook body or poll answer that cannot be read. ``str()`` holds nothing of its content."""
+
+
+class OverLimit(BridgeError):
+    """What an operator asks for does not fit a limit. ``str()`` says which, and when it resets."""
 
 
 class StoreError(BridgeError):

@@ -4,6 +4,7 @@
 Nothing here knows of files, YAML or the environment.
 """
 
+import datetime
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Proof = Literal["auth", "network", "dmarc", "spf", "upstream"]
 Mode = Literal["live", "test"]
 OnUnknown = Literal["resend", "hold"]
+Over = Literal["refuse", "pace"]
 NumberType = Literal["mobile", "fixed", "voip", "any"]
 ReportKind = Literal["failed", "delivered", "reply"]
 
@@ -25,16 +27,35 @@ DEFAULT_ACCOUNT = "default"  # of the vendor: the first pair of the configuratio
 MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: a server must take at least 100; we take no more in one mail
 
 
+def money(ten_thousandths: int) -> str:
+    """Return an amount as it is written, with at least two decimals: ``0.10``, ``0.0825``."""
+    units, rest = divmod(ten_thousandths, 10_000)
+    return f"{units}.{rest // 100:02}" if rest % 100 == 0 else f"{units}.{rest:04}".rstrip("0")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps of one sender rule. ``recipients``: numbers per mail; ``segments``: billed parts per SMS.
+    """Caps of one sender rule, None where there is none.
 
+    ``recipients``: numbers per mail; ``segments``: billed parts per SMS; ``per_…``: SMS of one sender; ``spend_…``:
+    money of one sender, in ten-thousandths. ``over``: what is above ``per_…`` is refused, or taken and sent later.
     ``join_same_ms``: so long after an SMS the same text to the same number is held back and joined; 0: never.
     """
 
     recipients: int = MAX_RECIPIENTS
     segments: int = 1
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    spend_per_day: int | None = None
+    spend_per_month: int | None = None
+    over: Over = "refuse"
     join_same_ms: int = 0
+
+    @property
+    def of_money(self) -> bool:
+        """Whether money is counted for each sender."""
+        return self.spend_per_day is not None or self.spend_per_month is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +122,8 @@ class Policy:
 
     ``allow`` and ``deny`` are E.164 prefixes with ``+``; the longest match wins, none is a refusal.
     ``aliases`` maps a lower-case local part to numbers in E.164. ``prices`` and ``price_per_segment`` are in
-    ten-thousandths of the vendor's currency.
+    ten-thousandths of the vendor's currency; ``spend_cap`` is what all senders together may spend in a day, None for
+    any amount. Days and months are those of ``timezone``. ``mode`` is that of an SMS without a rule.
     """
 
     domains: tuple[str, ...]
@@ -117,6 +139,9 @@ class Policy:
     expire_after_ms: int = 12 * 3_600_000
     duplicates_window_ms: int = 24 * 3_600_000
     upstreams: tuple[Upstream, ...] = ()
+    spend_cap: int | None = None
+    timezone: datetime.tzinfo = datetime.UTC
+    mode: Mode = "live"
 
 
 @dataclass(frozen=True, slots=True)

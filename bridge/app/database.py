@@ -26,5 +26,6 @@ async def open_store_of(config: Config) -> Store:
             timezone=config.timezone,
             optout_words=config.optout_words,
             accounts_with_polls=frozenset(key for key, one in vendor.accounts.items() if one.auth_token),
+            spend_cap=policy.spend_cap,
         ),
     )

@@ -3,13 +3,14 @@
 import asyncio
 import re
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bridge.app.wiring import instance_of, prover_of
-from bridge.cli.output import as_json, clean, fail, money
+from bridge.cli.output import as_json, clean, fail, iso, local
 from bridge.cli.setting import configured, opened
 from bridge.config import Config
 from bridge.decide import (
@@ -22,18 +23,20 @@ from bridge.decide import (
     Shown,
     Special,
     Target,
+    caps_of_mail,
     explain,
     numbers_of,
     to_look_for,
     unreadable,
+    with_use,
 )
 from bridge.errors import MailError, StoreError
 from bridge.message import InboundMail, read
 from bridge.optout import NOBODY, OptOuts, view
 from bridge.phone import display
-from bridge.rules import Proof
+from bridge.rules import Proof, money
 from bridge.sms_text import SmsText, TooLong
-from bridge.store import is_current
+from bridge.store import is_current, is_there, used_by
 
 _COSTLY_SHOWN: Final = 10
 _MONEY: Final = 10_000
@@ -57,13 +60,34 @@ def run(options: Namespace) -> int:
     shown = _shown(config, raw, mail, envelope, instance)
     optouts, unseen = asyncio.run(_optouts(config, envelope.recipients))
     told = explain(config.policy, mail, envelope, len(raw), instance, shown, optouts)
+    unknown = ""
+    if caps_of_mail(config.policy, told):
+        try:
+            told = _with_use(config, told)
+        except StoreError as fault:
+            unknown = str(fault)
     if options.json:
-        as_json([_object(told) | {"optouts_unseen": unseen}])
+        as_json([_object(told) | {"optouts_unseen": unseen} | ({"limits": None} if unknown else {})])
     else:
-        _print(told)
+        _print(told, config)
         if unseen:
             _say("opt-outs", f"not looked at: {unseen}")
+        if unknown:
+            _say("limits", f"what is used of them is not known: {unknown}")
     return 1 if isinstance(told.decision, Refuse) else 0
+
+
+def _with_use(config: Config, told: Explanation) -> Explanation:
+    """What the running service has counted so far; it is only read."""
+    assert isinstance(told.decision, Accept)
+    database = config.database.whole()
+    if not is_there(database):
+        return with_use(config.policy, told, {}, _now())
+    return with_use(config.policy, told, used_by(database, told.decision.mail.sender), _now())
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _mail(name: str, most: int) -> bytes:
@@ -159,6 +183,15 @@ def _object(told: Explanation) -> dict[str, Any]:
             {"number": one.number, "refused": one.refused, "cost": one.cost / _MONEY} for one in told.numbers
         ],
         "cost": told.cost / _MONEY,
+        "limits": [
+            {
+                "limit": one.cap.name,
+                "most": one.cap.most / _MONEY if one.cap.money else one.cap.most,
+                "used": one.used / _MONEY if one.cap.money else one.used,
+                "resets": iso(one.ends),
+            }
+            for one in told.limits
+        ],
         **made,
     }
 
@@ -169,7 +202,7 @@ def _read(found: Target | Special | Refuse) -> str:
     return found.kind if isinstance(found, Special) else str(found)
 
 
-def _print(told: Explanation) -> None:
+def _print(told: Explanation, config: Config) -> None:
     _say("answer", told.answer)
     _say("sender", told.identity or "none")
     _print_rules(told)
@@ -183,6 +216,9 @@ def _print(told: Explanation) -> None:
     if isinstance(told.text, SmsText | TooLong):
         _print_text(told.text)
     _say("cost", money(told.cost))
+    for limit in told.limits:
+        used = money(limit.used) if limit.cap.money else f"{limit.used:,}"
+        _say("limit", f"{limit.words}: {used} used until {local(limit.ends, config.timezone)}")
 
 
 def _print_rules(told: Explanation) -> None:

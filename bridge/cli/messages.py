@@ -179,6 +179,8 @@ async def _queue(store: Store, decision: Accept | Refuse, what: str, options: Na
     if isinstance(decision, Refuse):
         return fail(decision.text)
     accepted = await store.accept_by_hand(decision, what, actor())
+    if accepted.over is not None:
+        return fail(accepted.over.text)
     refused = [sms for sms in decision.sms if sms.refused]
     if options.json:
         as_json(object_of(sms, decision.mail.sender) for sms in accepted.queued)
@@ -187,6 +189,8 @@ async def _queue(store: Store, decision: Accept | Refuse, what: str, options: Na
     for sms in accepted.queued:
         parts = f"{sms.segments} segment{'' if sms.segments == 1 else 's'}"
         print(f"queued {sms.id}, {sms.message_id}, to {display(sms.number)}, {parts}: {shorter(sms.text)}")
+    if accepted.later:
+        print(accepted.later)
     for one in refused:
         print(f"refused {display(one.number)}: {one.refused}")
     return 0

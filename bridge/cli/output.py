@@ -52,12 +52,6 @@ def shorter(text: str) -> str:
     return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"
 
 
-def money(ten_thousandths: int) -> str:
-    """Return an amount with at least two decimals: ``0.10``, ``0.0825``."""
-    units, rest = divmod(ten_thousandths, 10_000)
-    return f"{units}.{rest // 100:02}" if rest % 100 == 0 else f"{units}.{rest:04}".rstrip("0")
-
-
 def iso(at: int | None) -> str | None:
     """Return a time in ms UTC as ISO 8601, for machines."""
     if at is None:

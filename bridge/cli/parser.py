@@ -152,6 +152,10 @@ def _messages(commands: Commands) -> None:
     resume.add_argument("account", nargs="?", help="one account (else all)")
     resume.set_defaults(run=_runs("messages", "resume"))
 
+    used = _json(_with_config(commands.add_parser("limits", help="what senders have used of their limits")))
+    used.add_argument("--limit", type=_rows, default=200, metavar="ROWS", help="how many at most (200)")
+    used.set_defaults(run=_runs("limits", "run"))
+
     verbs = commands.add_parser("messages", help="look at messages and act on them").add_subparsers(
         required=True, metavar="VERB"
     )

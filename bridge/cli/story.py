@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
-from bridge.cli.output import as_table, clean, iso, local, money, shorter
+from bridge.cli.output import as_table, clean, iso, local, shorter
 from bridge.phone import display
+from bridge.rules import money
 from bridge.sms import Sms
 from bridge.store import HistoryLine, SmsLine, SmsStory, StoredEvent
 

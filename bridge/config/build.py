@@ -36,7 +36,17 @@ from bridge.config.settings import (
     Webhook,
 )  # fmt: skip
 from bridge.optout import Words
-from bridge.rules import DEFAULT_ACCOUNT, Brand, Limits, Policy, ReportRule, SenderRule, TextRule, Upstream
+from bridge.rules import (
+    DEFAULT_ACCOUNT,
+    Brand,
+    Limits,
+    Over,
+    Policy,
+    ReportRule,
+    SenderRule,
+    TextRule,
+    Upstream,
+)  # fmt: skip
 from bridge.velocity import Bounds
 
 DEFAULT = DEFAULT_ACCOUNT
@@ -86,6 +96,9 @@ def policy_of(file: FileModel) -> Policy:
         expire_after_ms=file.expire_after,
         duplicates_window_ms=file.duplicates.window,
         upstreams=tuple(Upstream(one.network, one.authserv_id, one.hops) for one in file.smtp.upstreams),
+        spend_cap=file.spend_cap.per_day,
+        timezone=file.timezone,
+        mode=file.vendor.mode,
     )
 
 
@@ -106,12 +119,19 @@ def _rule(index: int, rule: SenderModel, file: FileModel) -> SenderRule:
         brand=rule.brand,
         account=rule.account,
         prefixes=tuple(rule.prefixes),
-        limits=Limits(rule.limits.recipients, rule.limits.segments, rule.limits.join_same),
+        limits=_limits(rule),
         text=_text(rule, file.text),
         reports=ReportRule(frozenset(rule.reports.when), rule.reports.to),
         mode="test" if test else "live",
         on_unknown=rule.on_unknown,
     )
+
+
+def _limits(rule: SenderModel) -> Limits:
+    """A machine known by its network says something once: what it says too fast is sent later, not lost."""
+    usual: Over = "pace" if set(rule.proof) == {"network"} else "refuse"
+    given = rule.limits.model_dump() | {"over": rule.limits.over or usual}
+    return Limits(join_same_ms=given.pop("join_same"), **given)
 
 
 def _text(rule: SenderModel, general: TextModel) -> TextRule:

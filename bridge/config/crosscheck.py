@@ -16,12 +16,14 @@ from bridge.config.model import VendorModel
 from bridge.config.parts import Parts
 from bridge.config.problem import Finding, KeyPath
 
+NO_PRICE = "needs vendor.price_per_segment: without it an SMS costs nothing until the vendor tells its price"
+
 
 def check_all(parts: Parts) -> Iterator[Finding]:
     """Every finding about how the parts fit together."""
     for check in (
         _tls, _listeners, _connections, _web_addresses, _accounts, _prefixes, _aliases, _own_addresses,
-        _smarthost, _signing, _database, _retention,
+        _smarthost, _signing, _database, _retention, _spend_cap,
     ):  # fmt: skip
         yield from check(parts)
 
@@ -226,6 +228,11 @@ def _retention(parts: Parts) -> Iterator[Finding]:
     elif kept.records < _ANSWERED_MS:
         text = "under 8d: an answer that comes later goes to inbound_to, not to the sender"
         yield Finding(("retention", "records"), text, "warning")
+
+
+def _spend_cap(parts: Parts) -> Iterator[Finding]:
+    if parts.spend_cap and parts.spend_cap.per_day and parts.vendor and not parts.vendor.price_per_segment:
+        yield Finding(("spend_cap", "per_day"), NO_PRICE)
 
 
 def _within(domain: str, parent: str) -> bool:

@@ -12,13 +12,6 @@ _EACH = "*"  # any index of a list
 
 KEYS: dict[tuple[str, ...], str] = {
     ("desk", "users"): "accounts of the desk",
-    ("senders", _EACH, "limits", "per_minute"): "limits by time",
-    ("senders", _EACH, "limits", "per_hour"): "limits by time",
-    ("senders", _EACH, "limits", "per_day"): "limits by time",
-    ("senders", _EACH, "limits", "spend_per_day"): "limits of money",
-    ("senders", _EACH, "limits", "spend_per_month"): "limits of money",
-    ("senders", _EACH, "limits", "over"): "pacing",
-    ("spend_cap",): "a cap of money",
 }
 
 

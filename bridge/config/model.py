@@ -48,7 +48,7 @@ from bridge.config.fields import (
     sized,
     words,
 )  # fmt: skip
-from bridge.config.rule_model import SenderModel, TextModel
+from bridge.config.rule_model import Amount, SenderModel, TextModel
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Tls = Literal["none", "starttls", "implicit"]
@@ -260,6 +260,12 @@ class OptoutsModel(Section):
     start_words: OptoutWords = setting("auto", "the same for START, by which it opts in again")
 
 
+class SpendCapModel(Section):
+    """What all senders together may spend."""
+
+    per_day: Amount | None = setting(None, "in a day of `timezone`; default: any amount", example=100.00)
+
+
 class DkimModel(Section):
     """How our mails are signed."""
 
@@ -336,7 +342,9 @@ class FileModel(Section):
         ..., "mail to <number>@ one of these is ours", example=["sms.local"]
     )
     region: Region = setting(..., "the country whose national numbers are read", example="AU")
-    timezone: TimeZone = setting("UTC", "the zone of times in mails", example="Australia/Sydney")
+    timezone: TimeZone = setting(
+        "UTC", "the zone of times in mails, and of the days and months of limits", example="Australia/Sydney"
+    )
     admin: MailAddress = setting(..., "hears alarms and mail for postmaster@", example="admin@example.com")
     database: DatabaseAddress = setting(
         "sqlite:///var/lib/smsbridge/bridge.db",
@@ -364,6 +372,7 @@ class FileModel(Section):
     text: TextModel = setting({}, "how the text of an SMS is made")
     dns: DnsModel = setting({}, "who is asked about the domains of senders")
     replies: RepliesModel = setting({}, "who mails replies")
+    spend_cap: SpendCapModel = setting({}, "what all senders together may spend")
     duplicates: DuplicatesModel = setting({}, "the same mail twice")
     retention: RetentionModel = setting({}, "how long what is over is kept")
     optouts: OptoutsModel = setting({}, "phones that want no SMS")

@@ -22,6 +22,7 @@ from bridge.config.model import (
     PrefixesModel,
     RetentionModel,
     SmtpModel,
+    SpendCapModel,
     VendorModel,
     WebhookModel,
 )  # fmt: skip
@@ -56,6 +57,7 @@ _STAND_INS: Mapping[str, Any] = {
     "password": "stand-in",
     "database": "postgresql://stand-in:{password}@127.0.0.1/stand-in",
     "database_password": "stand-in",
+    "price_per_segment": 1,
     "name": "stand-in",
 }
 
@@ -85,6 +87,7 @@ class Parts:
     prefixes: PrefixesModel | None = None
     number_types: list[str] | None = None
     aliases: Mapping[str, list[str]] = field(default_factory=dict)
+    spend_cap: SpendCapModel | None = None
     outbox: OutboxModel | None = None
     duplicates: DuplicatesModel | None = None
     retention: RetentionModel | None = None

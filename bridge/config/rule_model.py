@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge.config import later, scalars
 from bridge.config.fields import (
     Duration,
+    Money,
     MoreWords,
     Name,
     NarrowNetwork,
@@ -52,6 +53,18 @@ class TextModel(Section):
     more: MoreWords = setting(MORE, "what follows a text that came more often (limits.join_same)")
 
 
+Most = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+def _above_zero(amount: int) -> int:
+    if not amount:
+        raise ValueError("must be above 0: to let somebody send nothing, take their rule away")
+    return amount
+
+
+Amount = Annotated[Money, AfterValidator(_above_zero)]
+
+
 class LimitsModel(Section):
     """Caps of one sender rule."""
 
@@ -59,6 +72,18 @@ class LimitsModel(Section):
         MAX_RECIPIENTS, "numbers in one mail"
     )
     segments: Annotated[int, Field(ge=1, le=255)] = setting(1, "billed segments in one SMS")
+    per_minute: Most | None = setting(None, "SMS of one sender in a minute; default: any number", example=30)
+    per_hour: Most | None = setting(None, "SMS of one sender in an hour", example=300)
+    per_day: Most | None = setting(None, "SMS of one sender in a day of `timezone`", example=1_000)
+    spend_per_day: Amount | None = setting(
+        None, "what one sender may spend in a day; default: any amount", example=5.00
+    )
+    spend_per_month: Amount | None = setting(None, "what one sender may spend in a month", example=50.00)
+    over: Literal["refuse", "pace"] | None = setting(
+        None,
+        "what is above per_minute, per_hour or per_day: refuse it, or pace: take it and send it later; "
+        "default: refuse, for rules of networks alone pace",
+    )
     join_same: Annotated[Duration, between("0s", "24h")] = setting(
         "0s", "the same text to one number within it becomes one SMS that says how often it came; 0s: never"
     )

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from bridge.config.crosscheck import unknown
+from bridge.config.crosscheck import NO_PRICE, unknown
 from bridge.config.parts import Parts
 from bridge.config.problem import Finding, KeyPath, printable
 from bridge.config.rule_model import SenderModel
@@ -30,6 +30,7 @@ def check_senders(parts: Parts) -> Iterator[Finding]:
         yield from _who(path, rule, users)
         yield from _networks(path, rule)
         yield from _where(path, rule, parts)
+        yield from _limits(path, rule, parts)
 
 
 def _auth(parts: Parts) -> Iterator[Finding]:
@@ -133,6 +134,20 @@ def _where(path: KeyPath, rule: SenderModel, parts: Parts) -> Iterator[Finding]:
             yield Finding((*path, "prefixes", index), text)
         elif _longest(prefix, parts.prefixes.deny) >= allowed:
             yield Finding((*path, "prefixes", index), f"{prefix} lies inside prefixes.deny: no number passes")
+
+
+def _limits(path: KeyPath, rule: SenderModel, parts: Parts) -> Iterator[Finding]:
+    limits, path = rule.limits, (*path, "limits")
+    by_time = [most for most in (limits.per_minute, limits.per_hour, limits.per_day) if most]
+    if limits.over and not by_time:
+        yield Finding((*path, "over"), "needs a limit to be over: per_minute, per_hour or per_day")
+    for name in ("spend_per_day", "spend_per_month"):
+        if getattr(limits, name) is None or parts.vendor is None:
+            continue
+        if not parts.vendor.price_per_segment:
+            yield Finding((*path, name), NO_PRICE)
+        if "test" in (rule.mode, parts.vendor.mode):
+            yield Finding((*path, name), "holds nothing back in mode test: no money is counted", "warning")
 
 
 def _longest(prefix: str, among: list[str]) -> int:

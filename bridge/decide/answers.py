@@ -130,8 +130,13 @@ def all_refused(reason: str, count: int) -> Refuse:
     )
 
 
-def taken(mail_id: str, accept: Accept, queued: int, duplicates: int, joined: int = 0) -> str:
-    """The 250 line for a stored mail: what was queued, joined, taken before, refused, and cut."""
+def taken(
+    mail_id: str, accept: Accept, queued: int, duplicates: int, joined: int = 0, later: str = ""
+) -> str:
+    """The 250 line for a stored mail: what was queued, joined, taken before, refused, and cut.
+
+    ``later``: when those are sent that are above a limit, such as ``sent from 15:00 AEDT``.
+    """
     refused = [sms.refused for sms in accept.sms if sms.refused]
     good = next(sms for sms in accept.sms if not sms.refused)
     each = " each" if queued > 1 else ""
@@ -139,6 +144,8 @@ def taken(mail_id: str, accept: Accept, queued: int, duplicates: int, joined: in
     if queued:
         of = f" of {len(accept.sms)}" if queued < len(accept.sms) else ""
         said.append(f"{queued}{of} SMS queued, {counted(good.segments, 'segment')}{each}")
+    if later:
+        said.append(later)
     if joined:
         said.append(f"{joined} joined, one SMS will say how often the same text came")
     if duplicates:

@@ -67,6 +67,7 @@ def decide(
             new_sms(policy, rule, number, address, text, reason) for number, address, reason in checked
         ),
         join=_join_same(rule),
+        limits=rule.limits,
     )
 
 
@@ -144,6 +145,8 @@ def new_sms(
     policy: Policy, rule: SenderRule | None, number: str, address: str, text: SmsText, reason: str
 ) -> NewSms:
     """One SMS to store; without a rule it goes over the default account and is held when unsure."""
+    mode = rule.mode if rule else policy.mode
+    counted = policy.spend_cap is not None or (rule is not None and rule.limits.of_money)
     return NewSms(
         number=number,
         recipient=address,
@@ -151,11 +154,18 @@ def new_sms(
         encoding=text.encoding,
         segments=text.segments,
         account=rule.account if rule else DEFAULT_ACCOUNT,
-        mode=rule.mode if rule else "live",
+        mode=mode,
         on_unknown=rule.on_unknown if rule else "hold",
         expire_after_ms=policy.expire_after_ms,
         refused=reason,
+        cost=cost_of(policy, number, text.segments) if counted and mode == "live" else None,
     )
+
+
+def cost_of(policy: Policy, number: str, segments: int) -> int:
+    """The price of one SMS in ten-thousandths: the longest prefix of ``prices`` counts, if any."""
+    best = max((prefix for prefix in policy.prices if number.startswith(prefix)), key=len, default=None)
+    return segments * (policy.price_per_segment if best is None else policy.prices[best])
 
 
 def _join_same(rule: SenderRule) -> JoinSame | None:

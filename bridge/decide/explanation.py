@@ -1,13 +1,15 @@
 """`explain`: the decision on a mail and how it came about, for an operator; it asks what `decide` asks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bridge import optout
 from bridge.decide.answers import taken
-from bridge.decide.decision import decide, reason_for, sender_of, signed_numbers, text_of
+from bridge.decide.decision import cost_of, decide, reason_for, sender_of, signed_numbers, text_of
+from bridge.decide.over import later_words, limit_words, refusal
 from bridge.decide.recipient import at_rcpt, distinct, meant
 from bridge.decide.sender import Proven, candidates, identity_of, matches, proof_of
+from bridge.decide.use import UNLIMITED, Cap, Key, Over, Use, caps_for, current, judge, key_of, latest
 from bridge.decide.values import NOTHING_SHOWN, Accept, Client, Envelope, Refuse, Shown, Special, Target
 from bridge.message import InboundMail
 from bridge.optout import OptOuts
@@ -44,10 +46,21 @@ class NumberTried:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitTried:
+    """A limit by time or of money, and how much of it was used before this mail, in the window until ``ends``."""
+
+    cap: Cap
+    words: str
+    used: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Everything `smsbridge explain` shows. ``text`` and ``numbers`` need a proven sender.
 
-    ``cost`` is that of all numbers that would be sent to, in ten-thousandths of the vendor's currency.
+    ``cost`` is that of all numbers that would be sent to, in ten-thousandths of the vendor's currency. ``limits`` are
+    those by time and of money, once what is used of them is known.
     """
 
     identity: str | None
@@ -59,6 +72,7 @@ class Explanation:
     cost: int
     decision: Accept | Refuse | Special
     answer: str
+    limits: tuple[LimitTried, ...] = ()
 
 
 def explain(
@@ -91,10 +105,30 @@ def explain(
     )
 
 
-def cost_of(policy: Policy, number: str, segments: int) -> int:
-    """The price of one SMS in ten-thousandths: the longest prefix of ``prices`` counts, if any."""
-    best = max((prefix for prefix in policy.prices if number.startswith(prefix)), key=len, default=None)
-    return segments * (policy.price_per_segment if best is None else policy.prices[best])
+def caps_of_mail(policy: Policy, told: Explanation) -> tuple[Cap, ...]:
+    """The limits that the mail would be counted for."""
+    return caps_for(told.decision, policy.spend_cap) if isinstance(told.decision, Accept) else ()
+
+
+def with_use(policy: Policy, told: Explanation, used: Mapping[Key, Use], now: int) -> Explanation:
+    """The explanation with the limits by time and of money, of which so much is ``used``; they may refuse the mail."""
+    caps, accept, zone = caps_of_mail(policy, told), told.decision, policy.timezone
+    if not caps or not isinstance(accept, Accept):
+        return told
+    good = [sms for sms in accept.sms if not sms.refused]
+    so_far = [used.get(key_of(cap, accept.mail.sender)) for cap in caps]
+    judged = judge(caps, so_far, [sms.cost or 0 for sms in good], now, latest(good, now), zone)
+    uses = [current(cap, use, now, zone) for cap, use in zip(caps, so_far, strict=True)]
+    tried = tuple(
+        LimitTried(cap, limit_words(cap), use.used, use.ends)
+        for cap, use in zip(caps, uses, strict=True)
+        if cap.most != UNLIMITED
+    )
+    if isinstance(judged, Over):
+        answer = refusal(judged, now, zone)
+        return replace(told, limits=tried, decision=answer, answer=str(answer))
+    words = taken("MAIL-ID", accept, len(good), 0, later=later_words(judged.due, now, zone))
+    return replace(told, limits=tried, answer=words)
 
 
 def _recipients(policy: Policy, envelope: Envelope, optouts: OptOuts) -> tuple[RecipientRead, ...]:

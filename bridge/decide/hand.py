@@ -61,6 +61,7 @@ def by_hand(
             cut=made.cut,
         ),
         sms=tuple(replace(sms, resubmit_of=resubmit_of) for sms in rows),
+        limits=rule.limits if rule else Limits(),
     )
 
 

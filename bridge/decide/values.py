@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from bridge.dsn import Wishes
-from bridge.rules import Mode, OnUnknown, Proof, ReportRule
+from bridge.rules import Limits, Mode, OnUnknown, Proof, ReportRule
+
+_USUAL: Final = Limits()
 
 # Field order of an SMTP answer: "550 5.7.1 text".
 
@@ -117,7 +119,8 @@ class NewMail:
 class NewSms:
     """One SMS to be stored. ``refused`` is the reason when this number was refused, else empty.
 
-    ``recipient`` is the address it was asked for under (an alias, or the number as written).
+    ``recipient`` is the address it was asked for under (an alias, or the number as written). ``cost`` in
+    ten-thousandths is reserved where money is limited; None where none is counted.
     """
 
     number: str
@@ -131,6 +134,7 @@ class NewSms:
     expire_after_ms: int
     refused: str = ""
     resubmit_of: str | None = None
+    cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +149,10 @@ class JoinSame:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """A mail that is taken: what to store. At least one SMS of ``sms`` is not refused; ``join`` is None when the same
-    text is sent as often as it comes."""
+    """A mail that is taken if it keeps ``limits``: what to store. At least one SMS of ``sms`` is not refused; ``join``
+    is None when the same text is sent as often as it comes."""
 
     mail: NewMail
     sms: tuple[NewSms, ...]
     join: JoinSame | None = None
+    limits: Limits = _USUAL

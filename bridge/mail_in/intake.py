@@ -152,8 +152,13 @@ class Intake:
         if transaction.wishes:
             decision = _with_wishes(decision, transaction)
         taken = await self._committed(self._store.accept(decision))  # the commit that 250 stands for
+        if taken.over is not None:
+            _log_refused("mail refused", transaction, taken.over)
+            return Outcome(replies.refusal(taken.over))
         _log_taken(taken, transaction, decision, began)
-        line = decide.taken(taken.mail_id, decision, len(taken.queued), taken.duplicates, taken.joined)
+        line = decide.taken(
+            taken.mail_id, decision, len(taken.queued), taken.duplicates, taken.joined, taken.later
+        )
         anonymous = decision.mail.header_message_id is None
         return Outcome(replies.checked(line), taken.mail_id if anonymous else None)
 

@@ -119,6 +119,33 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
         _LOOK_AT_SENDER
         + " If it is a machine that repeats its alarm, limits.join_same makes one SMS of many.",
     ),
+    "limit": Alarm(
+        "A sender has reached a limit",
+        "Mails of this sender above the limit are refused, and the sender is told when the limit resets.",
+        "If that is too little for what they do, raise the limit of their rule under senders and restart the service. "
+        "If they send more than they should, look at their messages on the desk.",
+    ),
+    "limit-near": Alarm(
+        "A sender has spent four fifths of a limit",
+        "When the limit is reached, mails of this sender are refused until it resets.",
+        "If that is too little for what they do, raise the limit of their rule under senders and restart the service.",
+    ),
+    "limit-paced": Alarm(
+        "A sender sends faster than a limit lets through",
+        "What is above the limit was taken and is sent later. What would expire before its turn is refused.",
+        "Look at what the sender has to say so often. If the limit is too low, raise it under senders and restart the "
+        "service.",
+    ),
+    "spend-cap": Alarm(
+        "The spending limit of the day is used up",
+        "All senders together have spent what spend_cap allows. Every further mail that costs money is refused.",
+        "Look on the desk at who sends so much. If it is all meant, raise spend_cap.per_day and restart the service.",
+    ),
+    "spend-cap-near": Alarm(
+        "Four fifths of the spending limit of the day are used",
+        "When all senders together have spent what spend_cap allows, every further mail that costs money is refused.",
+        "Look on the desk at who sends so much. If it is all meant, raise spend_cap.per_day and restart the service.",
+    ),
     "credit-hold": Alarm(
         "The SMS service holds messages: no credit left",
         "SMS are accepted and held by the service until the account is topped up.",
@@ -143,6 +170,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "limit": "This alarm comes above",
     "what": "What",
     "expires": "Expires on",
+    "used": "Used so far",
 }
 _NAMES: Final = frozenset({"alarm", "key", "stop"})
 

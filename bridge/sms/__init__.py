@@ -3,6 +3,7 @@
 Pure: ``now`` is an argument, nothing is stored or sent here.
 """
 
+from bridge.sms.cost import cost
 from bridge.sms.table import TABLE, after
 from bridge.sms.values import (
     FINAL,
@@ -48,4 +49,5 @@ __all__ = [
     "State",
     "Timing",
     "after",
+    "cost",
 ]

@@ -137,7 +137,8 @@ class Sms:
     since, ``answered`` how many were answered at all. ``rank`` is the highest news applied. ``result`` is the
     vendor's word or our own reason. ``price`` in ten-thousandths, None until an event tells. ``sender`` is the
     proven one of its mail. ``joined`` counts the mails with the same text that it stands for, 0 when it is the SMS of
-    one mail.
+    one mail. ``reserved`` is what one attempt is taken to cost in ten-thousandths, None where no money is counted (see
+    `cost`).
     """
 
     id: int
@@ -173,6 +174,7 @@ class Sms:
     resubmit_of: str | None = None
     sender: str = ""
     joined: int = 0
+    reserved: int | None = None
 
     def but(self, **changes: Unpack[Changes]) -> "Sms":
         """Return this SMS with ``changes``.

@@ -1,6 +1,14 @@
 """The database of the bridge: every verb one transaction. Step "queue" of the flow."""
 
-from bridge.store.opening import is_current, is_postgresql, is_there, look_at_server, migrate, open_store
+from bridge.store.opening import (
+    is_current,
+    is_postgresql,
+    is_there,
+    look_at_server,
+    migrate,
+    open_store,
+    used_by,
+)
 from bridge.store.store import Store
 from bridge.store.values import (
     Accepted,
@@ -11,6 +19,7 @@ from bridge.store.values import (
     Counts,
     HistoryLine,
     LeaseLine,
+    LimitCounts,
     Node,
     NodeLine,
     OutboxWork,
@@ -26,6 +35,7 @@ from bridge.store.values import (
     StoredEvent,
     StoreSettings,
     Trace,
+    UseLine,
 )
 
 __all__ = [
@@ -37,6 +47,7 @@ __all__ = [
     "Counts",
     "HistoryLine",
     "LeaseLine",
+    "LimitCounts",
     "Node",
     "NodeLine",
     "OutboxWork",
@@ -53,10 +64,12 @@ __all__ = [
     "StoreSettings",
     "StoredEvent",
     "Trace",
+    "UseLine",
     "is_current",
     "is_postgresql",
     "is_there",
     "look_at_server",
     "migrate",
     "open_store",
+    "used_by",
 ]

@@ -8,7 +8,7 @@ from typing import Final
 from bridge.report import notices
 from bridge.report.values import NewNotice, StoredMail
 from bridge.sms import FINAL, Input, Sms, State, after
-from bridge.store import optouts, outbox
+from bridge.store import optouts, outbox, using
 from bridge.store.database import Tx
 from bridge.store.rows import changed_values, mail_of, sms_of
 from bridge.store.terms import Terms
@@ -38,6 +38,7 @@ def change(tx: Tx, terms: Terms, sms: Sms, given: Input) -> Sms:
         optouts.told_by_vendor(tx, new, given.why)
     if new != sms:
         save(tx, new)
+        using.settle(tx, sms, new)
     _remember(tx, new, changed.note, moved=changed.moved)
     if changed.moved:
         _wake(tx, new)

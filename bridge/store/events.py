@@ -8,7 +8,7 @@ from typing import Final
 
 from bridge.event import Event
 from bridge.sms import HOUR, NEWS_KIND, Input, Sms
-from bridge.store import keys, optouts, replies
+from bridge.store import keys, optouts, replies, using
 from bridge.store.changing import change, sms_by_id
 from bridge.store.database import Tx
 from bridge.store.matching import bound_kept, has_room, insert, learn_ids, low, match, show_life
@@ -96,7 +96,9 @@ def _priced(tx: Tx, sms: Sms, event: Event) -> Sms:
     row = tx.one("price_of", sms_id=sms.id)
     assert row is not None
     tx.run("set_price", id=sms.id, price=row[0])
-    return sms.but(price=row[0])
+    priced = sms.but(price=row[0])
+    using.settle(tx, sms, priced)
+    return priced
 
 
 def _event(kept: StoredEvent) -> Event:

@@ -4,7 +4,7 @@ Within the transaction that takes the mails, so that a 250 stands for a joined m
 text at once do it one after the other; an SMS is changed only while nobody has tried to send it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -32,21 +32,53 @@ class SameText:
     changed: bool = False
 
 
-def settle(tx: Tx, taking: Sequence[Taking]) -> tuple[SameText, ...]:
-    """Tell which of the new SMS are joined to others, and which begin the SMS that joins those to come.
+Known = dict[bytes, SameText]
 
-    Returns the texts looked at, for `store`.
-    """
+
+def look(tx: Tx, taking: Sequence[Taking]) -> Known:
+    """Return what is known of the texts of these mails that may be joined, for `settle` and `store`."""
     asked = [one for one in taking if one.join is not None]
-    known = _known(tx, sorted({_mark(one, new) for one in asked for new in one.fresh if not new.refused}))
-    for one in asked:
-        fresh, one.fresh = one.fresh, []
-        for new in fresh:
-            if new.refused or one.join is None:
-                one.fresh.append(new)
-            else:
-                _settle(tx, one, new, one.join, known[_mark(one, new)])
-    return tuple(known.values())
+    marks = {_mark(one, new) for one in asked for new in one.fresh if not new.refused}
+    return _known(tx, sorted(marks)) if marks else {}
+
+
+def settle(tx: Tx, one: Taking, known: Known) -> Callable[[], None]:
+    """Tell which of the new SMS of a mail are joined to others, and which begin the SMS that joins those to come.
+
+    Returns what takes that back, for a mail that is refused after all.
+    """
+    if one.join is None:
+        return _nothing
+    fresh, one.fresh = one.fresh, []
+    before = [_as_it_is(known[_mark(one, new)]) for new in fresh if not new.refused]
+    for new in fresh:
+        if new.refused:
+            one.fresh.append(new)
+        else:
+            _settle(tx, one, new, one.join, known[_mark(one, new)])
+
+    def undo() -> None:
+        for restore in reversed(before):
+            restore()
+
+    return undo
+
+
+def _nothing() -> None: ...
+
+
+def _as_it_is(same: SameText) -> Callable[[], None]:
+    """Return what brings a text back to what it is now."""
+    window, waiting, changed = same.window, same.waiting, same.changed
+    count, mails = (waiting.count, len(waiting.mails)) if waiting else (0, 0)
+
+    def restore() -> None:
+        same.window, same.waiting, same.changed = window, waiting, changed
+        if waiting:
+            waiting.count = count
+            del waiting.mails[mails:]
+
+    return restore
 
 
 def _mark(one: Taking, new: NewSms) -> bytes:
@@ -58,7 +90,7 @@ def mark_of(sender: str, number: str, text: str, account: str, mode: str) -> byt
     return keys.fingerprint(sender, number, text, account, mode)
 
 
-def _known(tx: Tx, marks: Sequence[bytes]) -> dict[bytes, SameText]:
+def _known(tx: Tx, marks: Sequence[bytes]) -> Known:
     """What is stored of these texts; no other unit has to do with them until this one ends."""
     tx.alone(*(f"same {mark.hex()}" for mark in marks))
     known = {mark: SameText(mark) for mark in marks}
@@ -114,13 +146,13 @@ def begun(one: Taking, place: int, sms: Sms) -> Sms:
         encoding=text.encoding,
         segments=text.segments,
         joined=waiting.count,
-        due_at=waiting.until,
+        due_at=max(waiting.until, sms.due_at),  # later, where a limit makes it wait
         expires_at=waiting.until + waiting.new.expire_after_ms,
     )
     return waiting.sms
 
 
-def store(tx: Tx, texts: Sequence[SameText], new: Sequence[Sms]) -> None:
+def store(tx: Tx, texts: Iterable[SameText], new: Sequence[Sms]) -> None:
     """Write what `settle` found, once the mails and their ``new`` SMS are stored."""
     ids = {sms.message_id: sms.id for sms in new if sms.joined}
     told = [(_id(same.waiting, ids), same) for same in texts]

@@ -1,17 +1,19 @@
 """Which engine a database is for, by its address; and the store opened on it, made or upgraded first."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bridge.decide.use import Key, Use
 from bridge.sms import Timing
-from bridge.store import schema, sqlite_file
+from bridge.store import schema, sqlite_file, using
 from bridge.store.database import Clock, Database
 from bridge.store.locks import part_lock
 from bridge.store.sqlite import BUSY_MS, SqliteEngine, wall_clock
 from bridge.store.store import PartLock, Store
-from bridge.store.threads import ThreadedDatabase
+from bridge.store.threads import Engine, ThreadedDatabase
 from bridge.store.values import StoreSettings
 from bridge.store.waiting import Hints
 
@@ -62,6 +64,24 @@ def migrate(database: str | Path) -> tuple[int, int]:
 
         return postgresql_schema.migrate(str(database))
     return sqlite_file.migrate(Path(database))
+
+
+def used_by(database: str | Path, sender: str) -> Mapping[Key, Use]:
+    """Return what counts for the limits of a sender's next mail. Only reads, and makes or upgrades nothing.
+
+    Raises StoreError when the database cannot be read, or is of another version.
+    """
+    engine: Engine
+    if is_postgresql(database):
+        from bridge.store.postgresql import PostgresEngine
+
+        engine = PostgresEngine(str(database), clock=None, busy_ms=BUSY_MS)
+    else:
+        engine = SqliteEngine(Path(database))
+    try:
+        return engine.read(lambda tx: using.of_sender(tx, sender))
+    finally:
+        engine.end_reading()
 
 
 async def open_store(

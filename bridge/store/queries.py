@@ -33,7 +33,7 @@ EVENT_FIELDS: Final = tuple(field.name for field in fields(StoredEvent))
 SMS_FIXED: Final = frozenset(
     (
         *("id", "message_id", "mail_id", "number", "text", "encoding", "segments", "account", "mode"),
-        *("on_unknown", "reply_key", "created_at", "resubmit_of", "sender", "joined"),
+        *("on_unknown", "reply_key", "created_at", "resubmit_of", "sender", "joined", "reserved"),
     )
 )
 SMS_CHANGING: Final = tuple(name for name in SMS_FIELDS if name not in SMS_FIXED)
@@ -44,6 +44,10 @@ def _columns(alias: str, names: tuple[str, ...]) -> str:
 
 
 _LISTED: Final = f"{_columns('s', SMS_FIELDS)}, s.sender, m.subject FROM {{}} JOIN mail m ON m.id = s.mail_id"
+# What is settled by now counts too, in the window in which it was reserved.
+_USED: Final = """u.sender, u.name, u.begins, u.ends, u.used, u.most, u.told, u.refused,
+    CASE WHEN u.name LIKE 'spend%' THEN (SELECT CAST(coalesce(sum(c.money), 0) AS BIGINT) FROM settled c
+        WHERE c.sender = u.sender AND c.at >= u.begins AND c.at < u.ends) ELSE 0 END AS changed"""
 _PARTS: Final = {
     "final": str(tuple(state.value for state in State if state in FINAL)),
     "sms": _columns("s", SMS_FIELDS),
@@ -51,6 +55,7 @@ _PARTS: Final = {
     "outbox": _columns("o", OUTBOX_FIELDS),
     "event": _columns("e", EVENT_FIELDS),
     "optout": _columns("o", tuple(field.name for field in fields(OptOut))),
+    "used": _USED,
     "listed": _LISTED.format("sms s"),
     "listed_by_tail": _LISTED.format("sms s INDEXED BY sms_by_tail"),
     "fits": " AND ".join(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.retry import Account, Answer, after_probe
-from bridge.sms import Input, Kind, Sms
-from bridge.store import accounts, audit, events, matching, optouts, pacing
+from bridge.sms import Input, Kind, Sms, after
+from bridge.store import accounts, audit, events, matching, optouts, pacing, using
 from bridge.store.changing import change, sms_by_id, sms_by_message_id
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
@@ -161,11 +161,15 @@ def expire(tx: Tx, terms: Terms) -> int:
 
 
 def by_operator(tx: Tx, terms: Terms, message_id: str, kind: Kind, by: Actor) -> Sms | None:
-    """Release or cancel an SMS; None when there is no such."""
+    """Release or cancel an SMS; None when there is no such. Released, one that may have been made already needs its
+    price once more: raises `OverLimit` when that is above a limit of money."""
     sms = sms_by_message_id(tx, message_id)
     if sms is None:
         return None
-    new = change(tx, terms, sms, Input(kind, why=f"by {by}"[:100]))
+    given = Input(kind, why=f"by {by}"[:100])
+    if kind is Kind.RELEASE:
+        using.check(tx, terms, sms, after(sms, given, tx.now, terms.timing).sms)
+    new = change(tx, terms, sms, given)
     if new.state is not sms.state:
         audit.note(tx, by, kind.value, sms.id, was=sms.state.value, number=sms.number)
     return new

@@ -30,6 +30,7 @@ from bridge.store import (
     polling,
     sending,
     sweeping,
+    using,
 )
 from bridge.store.database import Database, Together, Topic, Tx
 from bridge.store.privacy import Privacy
@@ -43,6 +44,7 @@ from bridge.store.values import (
     Claimed,
     Counts,
     LeaseLine,
+    LimitCounts,
     Node,
     NodeLine,
     OutboxWork,
@@ -52,6 +54,7 @@ from bridge.store.values import (
     SmsStory,
     StoredEvent,
     StoreSettings,
+    UseLine,
 )
 from bridge.store.waiting import Hints
 from bridge.velocity import Bounds
@@ -131,7 +134,8 @@ class Store:
     # --- mail in ---
 
     async def accept(self, taken: Accept) -> Accepted:
-        """Store a mail and its SMS. When this returns, they are safe: this is what a 250 promises."""
+        """Store a mail and its SMS, unless it is above a limit (`Accepted.over`). When this returns, they are safe:
+        this is what a 250 promises."""
         try:
             accepted = await self._database.write_together(self._accept, taken, wakes="sms")
         except StoreError as error:
@@ -379,8 +383,17 @@ class Store:
             self._counted = now, await self._read(looking.counts)
         return self._counted[1]
 
+    async def limits(self, most: int) -> tuple[UseLine, ...]:
+        """Return what is used of limits now, at most so many lines: that of all senders together first."""
+        return await self._read(lambda tx: using.listed(tx, most))
+
+    async def limit_counts(self) -> LimitCounts:
+        """Return how much the limits do."""
+        return await self._read(lambda tx: using.counts(tx, self._terms.settings.spend_cap))
+
     async def release(self, message_id: str, by: Actor) -> Sms | None:
-        """Queue a held SMS again, at an operator's word; None when there is no such SMS."""
+        """Queue a held SMS again, at an operator's word; None when there is no such SMS. Raises `OverLimit` when it
+        may have been paid for once and a limit of money does not hold it twice."""
         return await self._write(
             lambda tx: sending.by_operator(tx, self._terms, message_id, Kind.RELEASE, by)
         )

@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.report import notices
 from bridge.sms import HOUR, MINUTE, NEVER, Sms
-from bridge.store import events, joining, nodes, optouts, outbox
+from bridge.store import events, joining, nodes, optouts, outbox, using
 from bridge.store.changing import mail_and_group, save
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
@@ -28,7 +28,8 @@ def notices_due(tx: Tx, terms: Terms) -> None:
 
 def clean(tx: Tx, terms: Terms) -> None:
     """Drop what has served its time: known texts, texts that were joined, news that matched nothing, counts of past
-    hours, nodes that are gone for long. News whose SMS is known by now is not dropped."""
+    hours, nodes that are gone for long, what was used of limits in windows that are over. News whose SMS is known by
+    now stays."""
     tx.run("drop_seen", now=tx.now, limit=AT_ONCE * 10)
     optouts.clean(tx, AT_ONCE)
     tx.run("drop_tally", before=tx.now // HOUR - 1)
@@ -36,6 +37,7 @@ def clean(tx: Tx, terms: Terms) -> None:
     events.try_missed(tx, terms, AT_ONCE)
     events.clean(tx, terms, AT_ONCE)
     nodes.clean(tx)
+    using.clean(tx, AT_ONCE * 10)
 
 
 def look_at_clock(tx: Tx) -> None:
@@ -48,6 +50,7 @@ def look_at_clock(tx: Tx) -> None:
     if tx.run("sms_due_again", now=tx.now, never=NEVER):
         tx.tell("sms")
         tx.tell("poll")
+    tx.run("drop_used_ahead", now=tx.now)
     if tx.run("outbox_due_again", now=tx.now):
         tx.tell("outbox")
 

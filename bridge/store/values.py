@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
+from bridge.decide.values import Refuse
 from bridge.event import EventType, News, Source
 from bridge.optout import Words
 from bridge.report.values import OutboxMail, StoredMail
@@ -22,6 +23,7 @@ class StoreSettings:
     ``domain`` is our first one: our Message-IDs end in it. ``admin`` and ``inbound_to`` are addresses, or empty
     when nobody is to be told. ``accounts_with_polls`` names the accounts that have an auth_token. ``timezone`` is
     where the operator's days begin; ``optout_words`` are those by which a phone opts out of SMS and in again.
+    ``spend_cap`` is what all senders together may spend in a day, in ten-thousandths.
     """
 
     domain: str
@@ -33,18 +35,48 @@ class StoreSettings:
     accounts_with_polls: frozenset[str] = frozenset()
     timezone: datetime.tzinfo = datetime.UTC
     optout_words: Words = field(default_factory=Words.of)
+    spend_cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What became of a mail. ``duplicates``, ``refused`` and ``joined`` count numbers; of a mail that was wholly a
-    duplicate nothing new is stored, and ``mail_id`` is that of the first. ``queued`` go out as soon as may be."""
+    duplicate nothing new is stored, and ``mail_id`` is that of the first. ``queued`` go out soon; ``later``
+    tells from when on, where a limit makes them wait. ``over``: it is above a limit, and nothing of it is stored."""
 
     mail_id: str
     queued: tuple[Sms, ...]
     duplicates: int
     refused: int
     joined: int = 0
+    over: Refuse | None = None
+    later: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UseLine:
+    """How much a sender, or all together (an empty ``sender``), has used of a limit in the window from ``begins`` until
+    ``ends``, in SMS or ten-thousandths; ``most`` is the limit when a mail last came, None for none; ``refused`` counts
+    the mails that were refused for it in this window."""
+
+    sender: str
+    name: str
+    begins: int
+    ends: int
+    used: int
+    most: int | None
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCounts:
+    """How much the limits do, by their names: mails refused ever, and senders who have reached one in the window
+    that is running. ``spent`` is what all senders together have spent today, out of ``cap``."""
+
+    refusals: Mapping[str, int]
+    at_limit: Mapping[str, int]
+    spent: int
+    cap: int | None
 
 
 class Claimed(tuple[Sms, ...]):

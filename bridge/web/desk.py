@@ -208,6 +208,7 @@ class _Desk:
             await store.leases(),
             await asyncio.to_thread(self._certificate_ends),
             await store.privacy.purge_figures(),
+            await store.limit_counts(),
         )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

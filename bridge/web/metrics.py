@@ -1,12 +1,15 @@
 """Prometheus metrics, read from the store at each scrape: true after a restart, and the same on every node."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from bridge.retry import Account
-from bridge.store import Counts, LeaseLine, NodeLine, PurgeFigures
+from bridge.store import Counts, LeaseLine, LimitCounts, NodeLine, PurgeFigures
+
+_MONEY: Final = 10_000
 
 
 def exposition(
@@ -16,6 +19,7 @@ def exposition(
     leases: Iterable[LeaseLine],
     certificate_ends: Mapping[str, float],
     purged: PurgeFigures,
+    limits: LimitCounts,
 ) -> bytes:
     """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry()
@@ -63,6 +67,7 @@ def exposition(
     for file, at in certificate_ends.items():
         ends.labels(file).set(at)
     _of_purges(registry, purged)
+    _of_limits(registry, limits)
     return generate_latest(registry)
 
 
@@ -101,3 +106,28 @@ def _of_nodes(registry: CollectorRegistry, nodes: Sequence[NodeLine], leases: It
     )
     for lease in leases:
         alone.labels(lease.part, lease.node).set(1)
+
+
+def _of_limits(registry: CollectorRegistry, limits: LimitCounts) -> None:
+    """By the names of the limits, which are few; never by sender."""
+    refused = Counter(
+        "smsbridge_limit_refusals",
+        "Mails refused since they were above a limit",
+        ["limit"],
+        registry=registry,
+    )
+    for name, times in limits.refusals.items():
+        refused.labels(name).inc(times)
+    reached = Gauge(
+        "smsbridge_limit_senders_at",
+        "Senders who have reached a limit in the minute, hour, day or month that is running",
+        ["limit"],
+        registry=registry,
+    )
+    for name, number in limits.at_limit.items():
+        reached.labels(name).set(number)
+    if limits.cap is not None:
+        spent = Gauge("smsbridge_spent_today", "What all senders have spent today", registry=registry)
+        spent.set(limits.spent / _MONEY)
+        cap = Gauge("smsbridge_spend_cap", "What all senders may spend in a day", registry=registry)
+        cap.set(limits.cap / _MONEY)

@@ -7,7 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from bridge.decide.values import Accept
+from bridge.rules import Limits
 from tests.cli.given import Bench
+from tests.cli.test_limits import sent_by, sms_to
 
 MAIL = (
     "From: Jo <jo@clinic.example>\nTo: 0421000001@sms.local, oncall@sms.local, friend@else.example\n"
@@ -160,3 +163,48 @@ def test_hostile_mails_cannot_steer_the_terminal(bench: Bench, tmp_path: Path) -
         out = bench("explain", mail(bench, text), *INSIDE, "--to", "\x1b[2J\u202e@sms.local", *options).out
         assert "sms.local" in out
         assert not set("\x1b\x9b\u202e") & set(out)
+
+
+LIMITED = {
+    "match": ["*@clinic.example"],
+    "proof": ["network"],
+    "networks": ["10.20.0.0/16"],
+    "limits": {"per_hour": 3, "spend_per_day": 0.25, "over": "refuse"},
+}
+
+
+def test_what_is_used_of_limits_is_told_and_whether_the_mail_fits(bench: Bench) -> None:
+    bench.configure(senders=[LIMITED], spend_cap={"per_day": 1})
+    path = mail(bench)
+    fresh = bench("explain", path, *INSIDE)
+    assert fresh.code == 0
+    assert "limit       at most 3 SMS an hour: 0 used until " in fresh.out
+    assert not (bench.folder / "bridge.db").exists()
+    assert bench("migrate").code == 0
+    limits = Limits(per_hour=3, spend_per_day=2_500)
+    for _ in range(2):
+        accept = Accept(sent_by("jo@clinic.example"), (sms_to("+61421000009", cost=1_000),), limits=limits)
+        bench.store(lambda store, one=accept: store.accept(one))  # type: ignore[misc]
+    full = bench("explain", path, *INSIDE)
+    assert full.code == 1
+    assert (
+        "answer      550 5.7.1 at most 0.25 may be spent a day: 0.20 used so far, this mail needs 0.20;"
+        in full.out
+    )
+    assert "limit       at most 3 SMS an hour: 2 used until " in full.out
+    [told] = bench("explain", path, *INSIDE, "--json").objects
+    assert [(one["limit"], one["most"], one["used"]) for one in told["limits"]] == [
+        ("spend_per_day", 0.25, 0.2),
+        ("spend_cap", 1.0, 0.0),
+        ("per_hour", 3, 2),
+    ]
+
+
+def test_a_database_that_cannot_be_read_is_told_and_the_rest_explained(bench: Bench) -> None:
+    bench.configure(senders=[LIMITED])
+    (bench.folder / "bridge.db").write_text("this is no database")
+    done = bench("explain", mail(bench), *INSIDE)
+    assert done.code == 0
+    assert "limits      what is used of them is not known: " in done.out
+    [told] = bench("explain", mail(bench), *INSIDE, "--json").objects
+    assert told["limits"] is None

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.app.parts import ALL
-from bridge.cli.output import clean, money
+from bridge.cli.output import clean
+from bridge.rules import money
 from tests.cli.given import Bench
 from tests.flow.running import WITHIN_S, command
 from tests.given_store import queued

@@ -51,7 +51,7 @@ senders:
     proof: [auth, dkim]
     users: [ann]
     brand: clinc
-    limits: {per_day: 4}
+    limits: {per_day: 0}
   - match: ["*@example.com"]
     account: clnic
     prefixes: ["+1"]
@@ -74,7 +74,7 @@ brands: {clinic: {name: x, colour: red}}
         ["16:13", "senders[0].match[0]"],
         ["17:19", "senders[0].proof[1]"],
         ["19:12", "senders[0].brand"],
-        ["20:14", "senders[0].limits.per_day"],
+        ["20:23", "senders[0].limits.per_day"],
         ["21:5", "senders[1].proof"],
         ["22:14", "senders[1].account"],
         ["23:16", "senders[1].prefixes[0]"],
@@ -159,3 +159,12 @@ def test_an_alias_follows_the_number_types_and_region(tmp_path: Path) -> None:
     assert said(tmp_path, text + "number_types: [mobile, sometimes]\n")[0].startswith(
         "20:24: number_types[1]"
     )
+
+
+def test_a_limit_of_money_in_mode_test_is_a_warning(tmp_path: Path) -> None:
+    text = changed("vendor:\n", "vendor:\n  price_per_segment: 0.1\n").replace(
+        "  - match", "  - limits: {spend_per_day: 5}\n    mode: test\n    match"
+    )
+    assert [line for line in said(tmp_path, text) if "money" in line] == [
+        "16:29: senders[0].limits.spend_per_day: warning: holds nothing back in mode test: no money is counted"
+    ]

@@ -65,7 +65,7 @@ def test_a_rule_of_networks_alone_has_the_text_of_machines(tmp_path: Path) -> No
         match=("*@example.com",),
         proof=frozenset({"network"}),
         networks=rule.networks,
-        limits=Limits(100, 1),
+        limits=Limits(100, 1, over="pace"),
         text=MACHINE_TEXT,
         reports=ReportRule(),
     )
@@ -137,7 +137,8 @@ def test_test_mode_holds_when_either_asks_for_it(
 
 def test_rules_keep_their_place_and_everything_they_say(tmp_path: Path) -> None:
     text = changed(
-        "vendor:\n", "vendor:\n  accounts: {clinic: {sender: c@b.example, token: t, auth_token: a}}\n"
+        "vendor:\n",
+        "vendor:\n  price_per_segment: 0.1\n  accounts: {clinic: {sender: c@b.example, token: t, auth_token: a}}\n",
     ).replace(
         "prefixes:",
         """  - match: [Ann@Clinic.Example, "*@*.Clinic.example"]
@@ -146,7 +147,7 @@ def test_rules_keep_their_place_and_everything_they_say(tmp_path: Path) -> None:
     brand: clinic
     account: clinic
     prefixes: ["+6142"]
-    limits: {recipients: 20, segments: 3}
+    limits: {recipients: 20, segments: 3, per_hour: 9, spend_per_day: 0.5}
     on_unknown: resend
 brands: {clinic: {name: Riverside Clinic, from: sms@clinic.example, accent: "#0A7D6C", footer: 1 River St}}
 prefixes:""",
@@ -165,7 +166,8 @@ prefixes:""",
     assert rule.match == ("ann@clinic.example", "*@*.clinic.example")
     assert rule.users == ("clinic-relay", "ann@clinic.example")
     assert (rule.brand, rule.account, rule.prefixes) == ("clinic", "clinic", ("+6142",))
-    assert (rule.limits, rule.on_unknown, rule.text) == (Limits(20, 3), "resend", TextRule())
+    limits = Limits(20, 3, per_hour=9, spend_per_day=5_000, over="refuse")
+    assert (rule.limits, rule.on_unknown, rule.text) == (limits, "resend", TextRule())
     assert config.brands["clinic"] == Brand(
         "clinic", "Riverside Clinic", "sms@clinic.example", "#0a7d6c", "1 River St"
     )

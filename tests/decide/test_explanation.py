@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bridge import decide
 from bridge.decide import Client, Envelope, Explanation, Refuse, Special
-from bridge.decide.explanation import cost_of
+from bridge.decide.decision import cost_of
 from bridge.decide.sender import Proven
 from bridge.message import read
 from bridge.sms_text import SmsText, TooLong
