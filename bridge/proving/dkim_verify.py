@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from bridge.proving.body_digest import Digests
 from bridge.proving.fields import RawField, bare, tags
 from bridge.proving.signature import Signature, Unusable
+from bridge.proving.unsigned_type import is_told_by_body
 
 MIN_RSA_BITS: Final = 1_024  # RFC 8301, 3.2
 MAX_RSA_BITS: Final = 8_192
@@ -34,7 +35,7 @@ SINGLE: Final = (
     b"mime-version",
 )  # fmt: skip
 # What makes the SMS. If it stands in the mail, the signature must cover it, or others can put it in.
-_SHAPING: Final = (b"from", b"subject", b"content-type")
+_SHAPING: Final = (b"from", b"subject")
 
 
 def doubled(fields: Sequence[RawField]) -> str | None:
@@ -43,8 +44,11 @@ def doubled(fields: Sequence[RawField]) -> str | None:
     return next((name.decode() for name in SINGLE if counts[name] > 1), None)
 
 
-def covered(signature: Signature, fields: Sequence[RawField]) -> tuple[RawField, ...]:
-    """The fields of the mail under the signature. Raises `Unusable` when one that makes the SMS is not."""
+def covered(signature: Signature, fields: Sequence[RawField], body: bytes) -> tuple[RawField, ...]:
+    """The fields of the mail under the signature. Raises `Unusable` when one that makes the SMS is not.
+
+    ``body`` is what of the body is read: of a Content-Type that is not covered it must tell the same.
+    """
     # A field with blanks before its colon is one to a reader, and none to a signer: it is not covered.
     signed: list[tuple[bytes, bytes]] = dkim.select_headers(
         [(field.name, field.value) for field in fields], signature.names
@@ -54,9 +58,20 @@ def covered(signature: Signature, fields: Sequence[RawField]) -> tuple[RawField,
     for name in _SHAPING:
         if name not in names and any(field.known_as == name for field in fields):
             raise Unusable(f"the signature does not cover {name.decode().title()}")
+    if b"content-type" not in names:
+        _refuse_another_reading(fields, names, body)
     if not names & {b"to", b"cc"}:
         raise Unusable("the signature covers neither To nor Cc")
     return picked
+
+
+def _refuse_another_reading(fields: Sequence[RawField], names: set[bytes], body: bytes) -> None:
+    """Raise `Unusable` when what tells how to read the body is not covered, and may have been put in or changed."""
+    found = {field.known_as: bare(field.value).replace(b"\r\n", b"") for field in fields}
+    kind, encoding = b"content-type", b"content-transfer-encoding"
+    recoded = encoding in found and encoding not in names
+    if recoded or (kind in found and not is_told_by_body(found[kind], body)):
+        raise Unusable("the signature does not cover Content-Type, and the body does not tell the same")
 
 
 def check(signature: Signature, fields: Sequence[RawField], digests: Digests, key_record: bytes) -> None:

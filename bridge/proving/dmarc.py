@@ -69,6 +69,7 @@ async def look(
     resolver: Resolver,
     in_thread: Callable[[Callable[[], None]], Awaitable[None]],
     fields: Sequence[RawField],
+    body: bytes,
     digests: Callable[[], Digests],
     domain: str,
     now_s: float,
@@ -76,8 +77,8 @@ async def look(
 ) -> Signed:
     """Whether a signature proves that the mail is from ``domain`` (a clean name).
 
-    ``digests`` makes those of the body, in a thread; ``window_s`` is how long a mail is remembered, so that an
-    older one could be handed in anew without being known again.
+    ``body`` is what of it is read, ``digests`` makes those of the whole, in a thread; ``window_s`` is how long a mail
+    is remembered, so that an older one could be handed in anew without being known again.
     """
     twice = dkim_verify.doubled(fields)
     if twice:
@@ -94,7 +95,7 @@ async def look(
         try:
             if not domains.aligned(one.domain, domain, strict=strict):
                 raise Unusable("the domain takes only signatures of its very own name (adkim=s)")
-            covered = dkim_verify.covered(one, fields)
+            covered = dkim_verify.covered(one, fields, body)
             at_s = _in_time(dkim_verify.signed_at(one, covered), now_s, max(window_s, _MIN_AGE_S))
             record = _only_key(await resolver.texts(one.key_name))
             await in_thread(partial(_check, one, covered, digests, record))

@@ -47,6 +47,11 @@ def fields_of(mail: bytes) -> tuple[RawField, ...] | None:
     return tuple(_field(b"\r\n".join(lines)) for lines in found)
 
 
+def body_of(mail: bytes) -> bytes:
+    """The body of a mail with CRLF lines: what stands behind the first empty one."""
+    return mail[2:] if mail.startswith(b"\r\n") else mail.partition(b"\r\n\r\n")[2]
+
+
 def _field(octets: bytes) -> RawField:
     name, _, value = octets.partition(b":")
     return RawField(name, value + b"\r\n")

@@ -15,7 +15,7 @@ from bridge.decide import NOTHING_SHOWN, Envelope, Finding, Shown, upstreams_of
 from bridge.proving import dmarc, domains, spf, upstream
 from bridge.proving.body_digest import Digests, digests_of
 from bridge.proving.dns import Resolver, Unanswered
-from bridge.proving.fields import RawField, fields_of
+from bridge.proving.fields import RawField, body_of, fields_of
 from bridge.rules import Policy, Proof
 
 TIME_S: Final = 25.0  # for all that one mail needs; a client waits ten minutes (RFC 5321, 4.5.3.2.6)
@@ -62,7 +62,7 @@ class Prover:
                     found["spf"] = await self._spf(domain, envelope)
                 if "dmarc" in wanted:
                     digest = lru_cache(1)(lambda: digests or digests_of(mail))
-                    signed = await self._dmarc(fields, digest, domain)
+                    signed = await self._dmarc(fields, body_of(mail), digest, domain)
                     found["dmarc"] = signed.finding
                     shown = _signed(signed, domain, digest)
         except TimeoutError:
@@ -90,13 +90,14 @@ class Prover:
         )
 
     async def _dmarc(
-        self, fields: Sequence[RawField], digests: Callable[[], Digests], domain: str
+        self, fields: Sequence[RawField], body: bytes, digests: Callable[[], Digests], domain: str
     ) -> dmarc.Signed:
         loop = asyncio.get_running_loop()
         return await dmarc.look(
             self._resolver,
             lambda work: loop.run_in_executor(self._threads, work),
             fields,
+            body,
             digests,
             domain,
             time.time(),

@@ -48,6 +48,21 @@ HONEST: dict[str, Make] = {
     "Message-ID of a server that adds fields on top": lambda: (
         b"Received: from x by y; now\r\nX-Spam: no\r\n" + signed(mail())
     ),
+    "as Google signs, in parts": lambda: as_google(quoting()),
+    "as Google signs, in parts under Thunderbird's preamble": lambda: as_google(
+        mail(
+            body="This is a multi-part message in MIME format.\r\n--b\r\n\r\nHello\r\n--b--",
+            kind="multipart/mixed; boundary=b",
+        )
+    ),
+    "as Google signs, text alone": lambda: as_google(mail()),
+    "as Google signs, markup alone": lambda: as_google(
+        mail(body="<p>Hello</p>", kind="text/html; charset=UTF-8")
+    ),
+    "as Google signs, big": lambda: as_google(with_attachment(300_000)),
+    "as Yahoo signs": lambda: signed(
+        mail(), names=("date", "from", "to", "subject", "references", "from", "subject")
+    ),
     "non-ASCII body": lambda: signed(mail(body="Grüße – später")),
 }
 
@@ -71,6 +86,20 @@ def with_attachment(size: int) -> bytes:
     parts = ["--b", "Content-Type: text/plain", "", "Hello from the clinic", "--b", "Content-Type: image/png",
              "", *lines, "--b--", "", ""]  # fmt: skip
     return mail(body="\r\n".join(parts), kind="multipart/mixed; boundary=b")
+
+
+def as_google(raw: bytes) -> bytes:
+    """Signed as Google does: each field that matters, but for Content-Type."""
+    names = "mime-version:message-id:date:subject:cc:to:from:from:to:cc:subject:date:message-id:reply-to"
+    return signed(raw, names=tuple(names.split(":")))
+
+
+def quoting() -> bytes:
+    """An answer in two parts, which quotes a text that looks like a part itself."""
+    evil = ["--evil", "Content-Type: text/plain", "", "Pay now", "--evil--"]
+    parts = ["--b", "Content-Type: text/plain; charset=utf-8", "", "Hello", "", "On Monday Eve wrote:", *evil,
+             "--b", "Content-Type: text/html; charset=utf-8", "", "<p>Hello</p>", "--b--"]  # fmt: skip
+    return mail(body="\r\n".join(parts), kind="multipart/alternative; boundary=b")
 
 
 def without(name: str) -> tuple[str, ...]:
@@ -120,8 +149,32 @@ FORGED: dict[str, tuple[Make, str]] = {
         lambda: b"Content-Type: text/html\r\n" + signed(mail(kind=None), names=without("content-type")),
         "does not cover Content-Type",
     ),
-    "Content-Type not signed": (
-        lambda: signed(mail(), names=without("content-type")),
+    "Content-Type not signed, a part inside named as boundary": (
+        lambda: after(as_google(quoting()), b"boundary=b", b"boundary=evil"),
+        "does not cover Content-Type",
+    ),
+    "Content-Type not signed, parts read as one": (
+        lambda: after(as_google(quoting()), b"multipart/alternative; boundary=b", b"text/plain"),
+        "does not cover Content-Type",
+    ),
+    "Content-Type not signed, another charset": (
+        lambda: after(as_google(mail()), b"charset=utf-8", b"charset=utf-16"),
+        "does not cover Content-Type",
+    ),
+    "Content-Type not signed, text read as markup": (
+        lambda: after(as_google(mail()), b"text/plain", b"text/html"),
+        "does not cover Content-Type",
+    ),
+    "Content-Type not signed, an encoding added": (
+        lambda: b"Content-Transfer-Encoding: base64\r\n" + as_google(mail()),
+        "does not cover Content-Type",
+    ),
+    "neither signed, an encoding added": (
+        lambda: b"Content-Transfer-Encoding: base64\r\n" + as_google(mail(kind=None)),
+        "does not cover Content-Type",
+    ),
+    "Content-Type not signed, of an odd kind": (
+        lambda: as_google(mail(kind="text/calendar")),
         "does not cover Content-Type",
     ),
     "a Subject added to a mail without": (
