@@ -90,14 +90,12 @@ def give_back(tx: Tx, node: str, under_way: Collection[int], lost: Collection[in
         if outbox_id not in under_way:
             tx.run("give_outbox_back", id=outbox_id, now=tx.now)
     latest = tx.now + LEASE_MS + SET_BACK_MS
-    gone = frozenset(
-        outbox_id
-        for (outbox_id,) in tx.all("outbox_of_gone", us=node, now=tx.now, latest=latest, limit=MAX_GONE)
-    )
-    for outbox_id in sorted(gone & frozenset(lost)):
-        tx.run("give_outbox_back", id=outbox_id, now=tx.now)
-        tx.tell("outbox")
-    return gone
+    gone: dict[int, bool] = dict(tx.all("outbox_of_gone", us=node, now=tx.now, latest=latest, limit=MAX_GONE))
+    for outbox_id, over in gone.items():
+        if over and outbox_id in lost:
+            tx.run("give_outbox_back", id=outbox_id, now=tx.now)
+            tx.tell("outbox")
+    return frozenset(gone)
 
 
 def _sms_of(tx: Tx, sms_id: int | None, mail_id: str | None, group: str | None) -> tuple[Sms, ...]:

@@ -323,7 +323,7 @@ class Store:
         self, node: str, under_way: Collection[int], lost: Collection[int] = ()
     ) -> frozenset[int]:
         """Make due again what ``node`` claimed and is not ``under_way`` (ids) there, and of ``lost`` what was claimed
-        by nodes that are gone. Return what is claimed by such.
+        by nodes that are gone, for longer than a hand-over may take. Return all that is claimed by such.
 
         Given as ``lost`` when all that live have shown themselves since, it is surely so: when the database's clock
         is set, all seem to be gone until their next heartbeat.

@@ -16,11 +16,11 @@ UPDATE outbox SET node = :node, due_at = :until WHERE id = :id;
 -- name: outbox_of_node
 SELECT id FROM outbox o WHERE o.node = :node;
 
--- Claimed by a node that is gone, for longer than a hand-over may take. A claim that ends later than any that is made
--- now was made before the clock was set back.
+-- Claimed by a node that is gone; and whether for longer than a hand-over may take. A claim that ends later than any
+-- that is made now was made before the clock was set back.
 -- name: outbox_of_gone
-SELECT o.id FROM outbox o INDEXED BY outbox_claimed LEFT JOIN node n ON n.id = o.node
-WHERE o.node IS NOT NULL AND o.node <> :us AND (o.due_at <= :now OR o.due_at > :latest)
+SELECT o.id, o.due_at <= :now OR o.due_at > :latest FROM outbox o INDEXED BY outbox_claimed LEFT JOIN node n ON n.id = o.node
+WHERE o.node IS NOT NULL AND o.node <> :us
 AND (n.id IS NULL OR abs(:now - n.beat_at) >= n.gone_after)
 ORDER BY o.id LIMIT :limit;
 
