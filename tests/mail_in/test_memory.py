@@ -65,7 +65,7 @@ def normal_mail(port: int) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.threat(6, "a normal mail meanwhile", of="floods", unit="s", at_most=10)
+@pytest.mark.threat(6, "a normal mail meanwhile", of="floods", unit="s", at_most=2)
 @pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
 @pytest.mark.parametrize(
     "body",
@@ -105,7 +105,7 @@ async def test_one_hostile_mail_costs_little_and_others_are_served(
     found((process.peak() - before) / MIB, what="peak RSS growth")
     found(took, what="a normal mail meanwhile")
     assert process.peak() - before < 100 * MIB
-    assert took < 10
+    assert took < 2
     await asyncio.to_thread(normal_mail, process.port)
 
 
@@ -142,7 +142,7 @@ async def test_a_thousand_idle_connections_cost_little_and_network_senders_get_i
     pytest.fail("no room after the idle connections had gone")
 
 
-@pytest.mark.threat(6, "a normal mail meanwhile", of="floods", unit="s", at_most=10)
+@pytest.mark.threat(6, "a normal mail meanwhile", of="floods", unit="s", at_most=2)
 @pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
 async def test_hundreds_who_send_an_octet_at_a_time_hold_nobody_up(process: Process) -> None:
     await asyncio.to_thread(normal_mail, process.port)
@@ -164,4 +164,4 @@ async def test_hundreds_who_send_an_octet_at_a_time_hold_nobody_up(process: Proc
     found((process.peak() - before) / MIB, what="peak RSS growth")
     found(max(took), what="a normal mail meanwhile")
     assert process.peak() - before < 100 * MIB
-    assert max(took) < 10
+    assert max(took) < 2
