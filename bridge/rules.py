@@ -6,10 +6,9 @@ Nothing here knows of files, YAML or the environment.
 
 import datetime
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Proof = Literal["auth", "network", "dmarc", "spf", "upstream"]
@@ -58,6 +57,13 @@ class Limits:
         return self.spend_per_day is not None or self.spend_per_month is not None
 
 
+class Searching(Protocol):
+    """A pattern of the operator's."""
+
+    def search(self, text: str, /) -> object:
+        """Return something true if the text holds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextRule:
     """How the text of an SMS is made from a mail (interface: key ``text``)."""
@@ -65,7 +71,7 @@ class TextRule:
     subject: Literal["auto", "ignore", "first", "only"] = "auto"
     template: str = "{{ body }}"
     cut: Literal["auto", "none"] = "auto"
-    disclaimers: tuple[re.Pattern[str], ...] = ()
+    disclaimers: tuple[Searching, ...] = ()
     stop_marks: tuple[str, ...] = ("##",)
     fold: Literal["none", "typographic", "ascii"] = "typographic"
     too_long: Literal["refuse", "cut"] = "refuse"

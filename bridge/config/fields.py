@@ -27,6 +27,7 @@ from bridge.config import files, scalars, secrets
 from bridge.config.database import database_address
 from bridge.config.files import Surroundings
 from bridge.rules import Network as IpNetwork
+from bridge.sms_text.own_pattern import OwnPattern
 
 MAX_PATTERN = 200  # characters of an operator's pattern
 MAX_OPTOUT_WORDS = 100
@@ -193,14 +194,14 @@ def _template(value: object) -> str:
     return written
 
 
-def _pattern(value: object) -> re.Pattern[str]:
+def _pattern(value: object) -> OwnPattern:
     written = scalars.text(value)
     if not 1 <= len(written) <= MAX_PATTERN:
         raise ValueError(f"must have 1 to {MAX_PATTERN} characters")
     try:
-        return re.compile(written, re.IGNORECASE | re.MULTILINE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"is no regular expression: {getattr(error, 'msg', 'too large')}") from None
+        return OwnPattern(written)
+    except ValueError as error:
+        raise ValueError(f"is no regular expression of RE2: {error}") from None
 
 
 def _optout_words(value: object) -> tuple[str, ...]:
@@ -286,7 +287,7 @@ AliasName = Annotated[str, *reads(_alias, _TEXT)]
 Accent = Annotated[str, *reads(_accent, {"type": "string", "pattern": "^#[0-9A-Fa-f]{6}$"})]
 MoreWords = Annotated[str, *reads(_more_words, _TEXT)]
 Template = Annotated[str, *reads(_template, _TEXT)]
-Pattern = Annotated[re.Pattern[str], *reads(_pattern, {"type": "string", "format": "regex"})]
+Pattern = Annotated[OwnPattern, *reads(_pattern, {"type": "string", "format": "regex"})]
 OptoutWords = Annotated[tuple[str, ...], *reads(_optout_words, _WORDS)]
 MessagePrefix = Annotated[str, *reads(_message_prefix, {"type": "string", "pattern": "^[A-Z0-9]{4}$"})]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from bridge.sms_text import cut, fold, history, html
 from bridge.sms_text.cut import Rest
 from bridge.sms_text.marks import HISTORY, SIGNATURE
-from bridge.sms_text.small_print import without_small_print
+from bridge.sms_text.small_print import Searching, without_small_print
 
 _STUB = re.compile(
     r"mime[- ](?:format|version|compliant|capable|encoded)|multi-?part message"
@@ -33,7 +33,7 @@ def body_of(
     plain: str | None,
     markup: str | None,
     cutting: bool,
-    disclaimers: Sequence[re.Pattern[str]],
+    disclaimers: Sequence[Searching],
     stop_marks: Sequence[str],
     subject_stands_in: bool,
 ) -> Rest:
@@ -118,7 +118,7 @@ def _stopped(rest: Rest, stop_marks: Sequence[str]) -> Rest:
     return Rest(rest.text[:position], (*rest.cut, *note))
 
 
-def _cut(rest: Rest, disclaimers: Sequence[re.Pattern[str]], *, undo: bool) -> Rest:
+def _cut(rest: Rest, disclaimers: Sequence[Searching], *, undo: bool) -> Rest:
     """``rest`` without history, signature and small print. A mail forwarded without a word of one's own is
     unwrapped; other history is kept when nothing else is left.
     """
@@ -137,7 +137,7 @@ def _cut(rest: Rest, disclaimers: Sequence[re.Pattern[str]], *, undo: bool) -> R
     return _trimmed(whole, disclaimers, undo=undo)
 
 
-def _trimmed(rest: Rest, disclaimers: Sequence[re.Pattern[str]], *, undo: bool) -> Rest:
+def _trimmed(rest: Rest, disclaimers: Sequence[Searching], *, undo: bool) -> Rest:
     signed = _or_undone(rest, cut.without_signature(rest.text), undo=undo)
     return _or_undone(signed, without_small_print(signed.text, disclaimers), undo=undo)
 

@@ -2,7 +2,6 @@
 errors.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from bridge.sms_text import fold, segments, template
 from bridge.sms_text.body import body_of, says_something
 from bridge.sms_text.marks import LONG_MAIL
 from bridge.sms_text.segments import Encoding
+from bridge.sms_text.small_print import Searching
 
 MAX_COSTLY = 20  # characters that are named one by one
 
@@ -27,7 +27,7 @@ class TextRule(Protocol):
     @property
     def cut(self) -> str: ...
     @property
-    def disclaimers(self) -> Sequence[re.Pattern[str]]: ...
+    def disclaimers(self) -> Sequence[Searching]: ...
     @property
     def stop_marks(self) -> Sequence[str]: ...
     @property

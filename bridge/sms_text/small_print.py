@@ -5,6 +5,7 @@ Works on paragraphs, in one pass, linear and bounded. Used by `body`, which deci
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from bridge.sms_text.cut import MAX_LINE, MAX_LINES, Rest, without_rule
 
@@ -140,7 +141,14 @@ _EXTERNAL = re.compile(r"\W{0,10}external\b")
 _FIRST_CONTACT = "aka.ms/learnaboutsenderidentification"  # Exchange: "You don't often get email from …"
 
 
-def without_small_print(text: str, disclaimers: Sequence[re.Pattern[str]]) -> Rest:
+class Searching(Protocol):
+    """A pattern of the operator's."""
+
+    def search(self, text: str, /) -> object:
+        """Return something true if the text holds it."""
+
+
+def without_small_print(text: str, disclaimers: Sequence[Searching]) -> Rest:
     """``text`` without disclaimers (and what follows one), footers, banners on top, and the operator's own
     patterns.
     """
@@ -177,7 +185,7 @@ def _text_in(paragraphs: list[str]) -> bool:
     return any(character.isalnum() for paragraph in paragraphs[:50] for character in paragraph[:MAX_LINE])
 
 
-def _is_own(paragraph: str, disclaimers: Sequence[re.Pattern[str]]) -> bool:
+def _is_own(paragraph: str, disclaimers: Sequence[Searching]) -> bool:
     return any(pattern.search(paragraph[: 10 * MAX_LINE]) for pattern in disclaimers)
 
 

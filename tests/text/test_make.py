@@ -1,6 +1,7 @@
 """The pipeline: which text is taken, what is undone, what is told."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from bridge.rules import TextRule
 from bridge.sms_text import Empty, SmsText, TooLong, make, segments
 from bridge.sms_text.make import MAX_COSTLY
+from bridge.sms_text.own_pattern import OwnPattern
+from tests.threats import found
 
 
 def made(
@@ -168,3 +171,23 @@ def test_any_mail_makes_a_text_within_its_limit_or_a_reason(
         assert (counted.encoding, counted.segments) == (sms.encoding, sms.segments)
         assert 1 <= sms.segments <= limit
         assert sms.text == sms.text.strip()
+
+
+@pytest.mark.threat(6, "CPU for a mail against the operator's patterns", of="patterns", unit="s", at_most=0.5)
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [(r"(a+)+$", "a" * 9_000 + "!"), (r"(.*)*x", "y" * 9_000), ("a.*b.*c.*d.*e", "abc" * 3_000)],
+)
+def test_no_pattern_of_the_operator_takes_long(pattern: str, text: str) -> None:
+    rule = TextRule(disclaimers=(OwnPattern(pattern),))
+    begun = time.process_time()
+    make(plain=f"Hello\n\n{text}", html=None, subject="", rule=rule, segments_limit=99, sender="a@b")
+    found(time.process_time() - begun)
+    assert time.process_time() - begun < 0.5
+
+
+def test_a_pattern_of_the_operator_is_asked_of_any_text() -> None:
+    assert OwnPattern("^GRÜSSE$").search("\ud800\ngrüsse\n")
+    assert not OwnPattern("^grüsse$").search("grüsse an alle")
+    with pytest.raises(ValueError, match="perl operator"):
+        OwnPattern("(?=a)")
