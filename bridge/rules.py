@@ -52,6 +52,13 @@ class Limits:
     join_same_ms: int = 0
 
     @property
+    def counted(self) -> bool:
+        """Whether anything is counted for each sender."""
+        return bool(
+            self.per_minute or self.per_hour or self.per_day or self.spend_per_day or self.spend_per_month
+        )
+
+    @property
     def of_money(self) -> bool:
         """Whether money is counted for each sender."""
         return self.spend_per_day is not None or self.spend_per_month is not None

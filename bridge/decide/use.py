@@ -95,8 +95,10 @@ def caps_of(limits: Limits, spend_cap: int | None) -> tuple[Cap, ...]:
 
 def caps_for(mail: Accept, spend_cap: int | None) -> tuple[Cap, ...]:
     """Return the limits that a mail is counted for: those of money only if it costs any."""
+    if spend_cap is None and not mail.limits.counted:
+        return ()  # without asking what is remembered: that would look at every limit
     caps = caps_of(mail.limits, spend_cap)
-    if caps and all(new.cost is None for new in mail.sms):
+    if all(new.cost is None for new in mail.sms):
         return tuple(cap for cap in caps if not cap.money)
     return caps
 

@@ -38,3 +38,8 @@ SELECT '', CASE WHEN id > 9900 THEN 'due' ELSE 'sent' END, '', '', 'b' || id, 1,
 FROM sms;
 
 INSERT INTO reply_poll (sms_id, due_at) SELECT id, id FROM sms WHERE id % 5 = 0;
+
+INSERT INTO used (sender, name, begins, ends, used, most, told, refused)
+SELECT 's' || n || '@x', 'per_hour', n, n + 3600000, 1, 9, 0, 0 FROM generate_series(1, 20000) AS n;
+
+INSERT INTO settled (sender, at, money) SELECT 's' || n % 100 || '@x', n, 1 FROM generate_series(1, 20000) AS n;

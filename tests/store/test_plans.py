@@ -72,6 +72,11 @@ def plan(connection: "psycopg.Connection[tuple[str]]", name: str) -> str:
         ("give_outbox_of_node_back", "outbox_claimed"),
         ("outbox_of_bounce_key", "outbox_by_bounce"),
         ("replies_to_poll", "reply_poll_due"),
+        ("used_of", "used_pkey"),
+        ("settle", "used_pkey"),
+        ("take_settled", "settled_by_sender"),
+        ("drop_settled", "settled_by_time"),
+        ("drop_used", "used_by_end"),
     ],
 )
 def test_what_is_asked_all_day_goes_down_its_index(
