@@ -107,9 +107,11 @@ def accept_by_hand(tx: Tx, terms: Terms, taken: Accept, what: str, by: Actor) ->
     return accepted
 
 
-def acknowledge(tx: Tx, mail_id: str) -> None:
-    """The client has heard our 250: what it sends from now on is meant, even if it is the same."""
-    tx.run("seen_heard", mail_id=mail_id)
+def acknowledge(tx: Tx, mail_ids: Sequence[str]) -> list[None]:
+    """The clients have heard our 250s: what they send from now on is meant, even if it is the same."""
+    for mail_id in sorted(mail_ids):
+        tx.run("seen_heard", mail_id=mail_id)
+    return [None] * len(mail_ids)
 
 
 def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> None:

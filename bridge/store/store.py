@@ -89,6 +89,7 @@ class Store:
         self.privacy = Privacy(database, self._terms)
         self._turns = Turns()
         self._accept: Together[Accept, Accepted] = lambda tx, mails: accepting.accept(tx, self._terms, mails)
+        self._acknowledge: Together[str, None] = accepting.acknowledge
         self._checked_at = -CHECK_EVERY_S
         self._put_off: tuple[float, StoreError] | None = None
         self._counted: tuple[float, Counts] | None = None
@@ -150,7 +151,7 @@ class Store:
 
     async def acknowledge(self, mail_id: str) -> None:
         """Note that the client of a mail without Message-ID has heard our 250."""
-        await self._write(lambda tx: accepting.acknowledge(tx, mail_id))
+        await self._database.write_together(self._acknowledge, mail_id)
 
     async def known_key(self, kind: str, key: str) -> bool:
         """Return whether ``key`` of ``reply+<key>@`` or ``bounce+<key>@`` is one of ours."""

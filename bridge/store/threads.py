@@ -261,10 +261,15 @@ class ThreadedDatabase:
 
 
 def _works(calls: list[_Call]) -> list[_Work]:
-    """The work for ``calls``: those that ask for the same share it."""
+    """The work for ``calls``: those that ask for the same share it.
+
+    What is shared comes first, and of that what wakes others last: a mail may wait until another node is done with its
+    sender, and must not hold meanwhile what that node needs. But whoever noted something before their mail is heard.
+    """
     alone = [[call] for call in calls if call.units is None]
     together: dict[Any, list[_Call]] = {}
     for call in calls:
         if call.units is not None:
             together.setdefault(call.units, []).append(call)
-    return [_Work.of(group) for group in (*alone, *together.values())]
+    shared = sorted(together.values(), key=lambda group: group[0].wakes is not None)
+    return [_Work.of(group) for group in (*shared, *alone)]

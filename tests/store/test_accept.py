@@ -1,6 +1,7 @@
 """Taking mails: nothing twice, nothing lost, and every number told of."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -127,6 +128,20 @@ async def test_without_a_message_id_only_an_unheard_250_makes_a_duplicate(store:
     assert second.queued
     clock.forward(15 * MINUTE)
     assert (await store.accept(alarm)).queued
+
+
+async def test_a_250_that_was_heard_counts_for_the_next_mail_in_the_same_commit(store: Store) -> None:
+    first = await store.accept(mail(header=None))
+    go = threading.Event()
+    busy = asyncio.create_task(store._database.write(lambda tx: go.wait(30)))  # what comes now is one commit
+    other = asyncio.create_task(store.accept(mail(sender="bob@clinic.example", header=None)))
+    await asyncio.sleep(0)
+    heard = asyncio.create_task(store.acknowledge(first.mail_id))
+    again = asyncio.create_task(store.accept(mail(header=None)))
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(busy, other, heard)
+    assert (await again).queued
 
 
 async def test_acknowledging_a_mail_with_a_message_id_forgets_nothing(store: Store) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
+import psycopg
 import pytest
 
+from bridge.decide.values import Accept
 from bridge.event import Event, News
 from bridge.report.values import MailKind
 from bridge.retry import Answer, Stop
@@ -14,6 +17,7 @@ from bridge.store import SmsFilter, Store
 from bridge.store.database import Tx
 from bridge.store.threads import ThreadedDatabase
 from tests.store.conftest import Clock, Opener, mail
+from tests.store.test_standing_by import commits
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -226,6 +230,53 @@ async def test_units_that_lock_each_other_out_are_run_again(opened: Opener) -> N
 
     await asyncio.gather(one._database.write(crossing("a", "b")), two._database.write(crossing("b", "a")))
     assert [await one.cursor(name) for name in ("a", "b")] == [1, 1]
+
+
+async def test_a_mail_that_waits_for_another_node_holds_nothing_that_one_needs(opened: Opener) -> None:
+    """One ends an SMS of a group and takes a mail in the same commit; the other takes more of that group. The limit of
+    money of all senders lets them take mails one after the other."""
+    one, two, third = await opened(spend_cap=100_000), await opened(spend_cap=100_000), await opened()
+    left = await all_but_two(one)
+    for store in (one, two, third):
+        await store.set_cursor("warm", 1)
+    before = commits(one) + commits(two)
+    gate = Gate(third)
+    held = asyncio.ensure_future(third.set_cursor("held", 1))
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    busy = Gate(one)
+    work: list[asyncio.Future[Any]] = [asyncio.ensure_future(one.set_cursor("busy", 1))]
+    await asyncio.wait_for(busy.reached.wait(), 30)
+    # In one commit: it ends one of the group, waits for the third, and takes a mail.
+    work += [asyncio.ensure_future(one.record_event(news(left[0])))]
+    work += [asyncio.ensure_future(one.set_cursor("held", 2))]
+    work += [asyncio.ensure_future(one.accept(priced("+61421000100", header="<two@clinic.example>")))]
+    await asyncio.sleep(0)
+    busy.let_through()
+    await blocked(third, 1)
+    work += [asyncio.ensure_future(two.accept(priced("+61421000200")))]
+    work += [asyncio.ensure_future(two.set_cursor("late", 1))]
+    await blocked(third, 2)
+    gate.let_through()
+    await asyncio.gather(held, *work)
+    assert commits(one) + commits(two) - before == 3, "a commit failed, and its units ran again one by one"
+
+
+def priced(*numbers: str, header: str = "<one@clinic.example>") -> Accept:
+    taken = mail(*numbers, header=header)
+    return replace(taken, sms=tuple(replace(new, cost=1) for new in taken.sms))
+
+
+async def blocked(store: Store, number: int) -> None:
+    """Wait until so many sessions of the server wait for a lock."""
+    url = store._database.engine._url  # type: ignore[attr-defined]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        for _ in range(3_000):
+            rows = await connection.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+            found = await rows.fetchone()
+            if found and found[0] >= number:
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 async def test_a_commit_wakes_the_loops_of_the_other_node(opened: Opener) -> None:
