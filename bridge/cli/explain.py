@@ -34,6 +34,7 @@ from bridge.errors import MailError, StoreError
 from bridge.message import InboundMail, read
 from bridge.optout import NOBODY, OptOuts, view
 from bridge.phone import display
+from bridge.proving import evidence_of
 from bridge.rules import Proof, money
 from bridge.sms_text import SmsText, TooLong
 from bridge.store import is_current, is_there, used_by
@@ -127,7 +128,7 @@ async def _looked(
     if prover is None:
         return NOTHING_SHOWN
     try:
-        return await prover.look(wanted, raw, None, from_address, envelope)
+        return await prover.look(wanted, evidence_of(raw, wanted), from_address, envelope)
     finally:
         await prover.close()
 

@@ -22,6 +22,7 @@ from bridge.decide.values import (
     NewSms,
     Refuse,
     Shown,
+    SignedMail,
     Special,
     Target,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "NewSms",
     "Refuse",
     "Shown",
+    "SignedMail",
     "Special",
     "Target",
     "at_rcpt",

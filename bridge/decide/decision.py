@@ -68,6 +68,7 @@ def decide(
         ),
         join=_join_same(rule),
         limits=rule.limits,
+        signed=shown.signed_mail if proven.proof == "dmarc" else None,
     )
 
 

@@ -57,16 +57,31 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedMail:
+    """A mail that anybody who has seen it can hand in again until ``until`` (ms since 1970), since its signature alone
+    proves it.
+
+    ``body`` is the digest of its body where the signature leaves open how that is read, else None: by another reading
+    comes another SMS, so the mail is known again by what is signed.
+    """
+
+    until: int
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What a mail has shown beside its client: a finding for each proof that was looked for.
 
     ``signed_to`` are the addresses in the To and Cc under the signature that counted for `dmarc`, lower-case;
-    ``stand_in_id`` takes the place of a Message-ID that this signature does not cover, else None.
+    ``stand_in_id`` takes the place of a Message-ID that this signature does not cover or nobody can read, else None.
+    ``signed_mail`` is there when that signature counted.
     """
 
     findings: Mapping[Proof, Finding] = field(default_factory=lambda: MappingProxyType({}))
     signed_to: frozenset[str] = frozenset()
     stand_in_id: str | None = None
+    signed_mail: SignedMail | None = None
 
 
 NOTHING_SHOWN = Shown()
@@ -150,9 +165,10 @@ class JoinSame:
 @dataclass(frozen=True, slots=True)
 class Accept:
     """A mail that is taken if it keeps ``limits``: what to store. At least one SMS of ``sms`` is not refused; ``join``
-    is None when the same text is sent as often as it comes."""
+    is None when the same text is sent as often as it comes. ``signed`` is there when its signature alone proves it."""
 
     mail: NewMail
     sms: tuple[NewSms, ...]
     join: JoinSame | None = None
     limits: Limits = _USUAL
+    signed: SignedMail | None = None

@@ -22,7 +22,7 @@ from bridge.mail_in.optouts import Known
 from bridge.mail_in.replies import Reply
 from bridge.mail_in.room import place_of
 from bridge.message import InboundMail
-from bridge.proving import Prover
+from bridge.proving import Evidence, Prover, evidence_of
 from bridge.rules import Policy, Proof, SenderRule, TextRule
 from bridge.sms_text import SmsText, make
 from bridge.store import Accepted, Store
@@ -83,7 +83,8 @@ class _Undecided:
 
     mail: InboundMail
     envelope: Envelope
-    body: Body
+    evidence: Evidence
+    size: int
     wanted: frozenset[Proof]
 
 
@@ -173,7 +174,8 @@ class Intake:
         if self._prover is not None and mail.from_address is not None:
             wanted = decide.to_look_for(self._policy, mail, envelope, self._instance)
             if wanted:
-                return _Undecided(mail, envelope, body, wanted)
+                evidence = evidence_of(body.octets, wanted, body.digests)
+                return _Undecided(mail, envelope, evidence, body.size, wanted)
         return decide.decide(
             self._policy,
             mail,
@@ -187,10 +189,10 @@ class Intake:
     async def _proven(self, transaction: Transaction, undecided: _Undecided) -> Accept | Refuse:
         """The decision on a mail after it was looked at for its proofs, which may take as long as DNS does."""
         assert self._prover is not None
-        loop, body = asyncio.get_running_loop(), undecided.body
+        loop = asyncio.get_running_loop()
         mail, envelope = undecided.mail, undecided.envelope
         assert mail.from_address is not None
-        look = self._prover.look(undecided.wanted, body.octets, body.digests, mail.from_address, envelope)
+        look = self._prover.look(undecided.wanted, undecided.evidence, mail.from_address, envelope)
         shown = await loop.create_task(look)
         return await loop.run_in_executor(
             self._threads,
@@ -200,7 +202,7 @@ class Intake:
                 mail,
                 envelope,
                 transaction.targets,
-                body.size,
+                undecided.size,
                 self._instance,
                 shown,
                 self._optouts.now,

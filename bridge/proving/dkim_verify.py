@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from bridge.proving.body_digest import Digests
 from bridge.proving.fields import RawField, bare, tags
 from bridge.proving.signature import Signature, Unusable
-from bridge.proving.unsigned_type import is_told_by_body
+from bridge.proving.unsigned_type import Shape, is_told_by
 
 MIN_RSA_BITS: Final = 1_024  # RFC 8301, 3.2
 MAX_RSA_BITS: Final = 8_192
@@ -32,10 +32,15 @@ _MAX_DATE: Final = 100  # octets
 # A mail with two of these is another mail to another reader.
 SINGLE: Final = (
     b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"content-type", b"content-transfer-encoding",
-    b"mime-version",
+    b"content-disposition", b"mime-version",
 )  # fmt: skip
 # What makes the SMS. If it stands in the mail, the signature must cover it, or others can put it in.
 _SHAPING: Final = (b"from", b"subject")
+# Values of fields that signers often leave out, which say what a mail without the field means anyway.
+_INERT: Final = {
+    b"content-transfer-encoding": (b"7bit", b"8bit", b"binary"),
+    b"content-disposition": (b"inline",),
+}
 
 
 def doubled(fields: Sequence[RawField]) -> str | None:
@@ -44,10 +49,10 @@ def doubled(fields: Sequence[RawField]) -> str | None:
     return next((name.decode() for name in SINGLE if counts[name] > 1), None)
 
 
-def covered(signature: Signature, fields: Sequence[RawField], body: bytes) -> tuple[RawField, ...]:
+def covered(signature: Signature, fields: Sequence[RawField], shape: Shape) -> tuple[RawField, ...]:
     """The fields of the mail under the signature. Raises `Unusable` when one that makes the SMS is not.
 
-    ``body`` is what of the body is read: of a Content-Type that is not covered it must tell the same.
+    ``shape`` is that of the body: it must tell the same as a Content-Type that is not covered.
     """
     # A field with blanks before its colon is one to a reader, and none to a signer: it is not covered.
     signed: list[tuple[bytes, bytes]] = dkim.select_headers(
@@ -58,20 +63,33 @@ def covered(signature: Signature, fields: Sequence[RawField], body: bytes) -> tu
     for name in _SHAPING:
         if name not in names and any(field.known_as == name for field in fields):
             raise Unusable(f"the signature does not cover {name.decode().title()}")
-    if b"content-type" not in names:
-        _refuse_another_reading(fields, names, body)
+    _refuse_another_reading(fields, names)
+    if leaves_type_open(signature, fields, picked) and not is_told_by(shape, _value(fields, b"content-type")):
+        raise Unusable("the signature does not cover Content-Type, and the body does not tell the same")
     if not names & {b"to", b"cc"}:
         raise Unusable("the signature covers neither To nor Cc")
     return picked
 
 
-def _refuse_another_reading(fields: Sequence[RawField], names: set[bytes], body: bytes) -> None:
-    """Raise `Unusable` when what tells how to read the body is not covered, and may have been put in or changed."""
-    found = {field.known_as: bare(field.value).replace(b"\r\n", b"") for field in fields}
-    kind, encoding = b"content-type", b"content-transfer-encoding"
-    recoded = encoding in found and encoding not in names
-    if recoded or (kind in found and not is_told_by_body(found[kind], body)):
-        raise Unusable("the signature does not cover Content-Type, and the body does not tell the same")
+def _refuse_another_reading(fields: Sequence[RawField], names: set[bytes]) -> None:
+    """Raise `Unusable` when a field that changes how the body is read is not covered, and may have been put in."""
+    for name, inert in _INERT.items():
+        said = _value(fields, name).partition(b";")[0].strip(b" \t").lower()
+        if said and name not in names and said not in inert:
+            raise Unusable(f"the signature does not cover {name.decode().title()}")
+
+
+def leaves_type_open(signature: Signature, fields: Sequence[RawField], picked: Sequence[RawField]) -> bool:
+    """Whether others could put in, change or take away the Content-Type; ``picked`` are the fields it covers."""
+    kind = b"content-type"
+    if any(field.known_as == kind for field in picked):
+        return False
+    return kind not in signature.names or any(field.known_as == kind for field in fields)
+
+
+def _value(fields: Sequence[RawField], name: bytes) -> bytes:
+    """The unfolded value of the field of that name, empty if there is none."""
+    return next((bare(one.value).replace(b"\r\n", b"") for one in fields if one.known_as == name), b"")
 
 
 def check(signature: Signature, fields: Sequence[RawField], digests: Digests, key_record: bytes) -> None:

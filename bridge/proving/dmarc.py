@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 
 from bridge.decide import Finding
 from bridge.message import address
+from bridge.message.fields import message_ids
 from bridge.proving import dkim_verify, domains, signature
-from bridge.proving.body_digest import Digests
 from bridge.proving.dns import Resolver, Unanswered
+from bridge.proving.evidence import Evidence
 from bridge.proving.fields import RawField, bare, tags
 from bridge.proving.signature import Signature, Unusable
 
@@ -37,13 +38,15 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What came of it: the finding; if it holds, the addresses of the signed To and Cc (lower-case), and when and
-    under which Message-ID (None: not covered) it was signed."""
+    """What came of it: the finding; if it holds, the addresses of the signed To and Cc (lower-case), when it was
+    signed, until when that is believed, and whether it covers a Message-ID that can be read, and the Content-Type."""
 
     finding: Finding
     to: frozenset[str] = frozenset()
     at_s: float = 0.0
+    until_s: float = 0.0
     covers_id: bool = True
+    covers_type: bool = True
 
 
 async def alignment_of(resolver: Resolver, domain: str) -> Alignment:
@@ -68,18 +71,17 @@ async def alignment_of(resolver: Resolver, domain: str) -> Alignment:
 async def look(
     resolver: Resolver,
     in_thread: Callable[[Callable[[], None]], Awaitable[None]],
-    fields: Sequence[RawField],
-    body: bytes,
-    digests: Callable[[], Digests],
+    evidence: Evidence,
     domain: str,
     now_s: float,
     window_s: float,
 ) -> Signed:
     """Whether a signature proves that the mail is from ``domain`` (a clean name).
 
-    ``body`` is what of it is read, ``digests`` makes those of the whole, in a thread; ``window_s`` is how long a mail
-    is remembered, so that an older one could be handed in anew without being known again.
+    ``in_thread`` runs what takes its time; ``window_s`` is how long a mail is remembered, so that an older one could be
+    handed in anew without being known again.
     """
+    fields = evidence.fields or ()
     twice = dkim_verify.doubled(fields)
     if twice:
         return _no(f"the mail has two {twice} fields")
@@ -87,6 +89,7 @@ async def look(
     if not found:
         return _no(why)
     later = False
+    lasts_s = max(window_s, _MIN_AGE_S)
     try:
         strict = (await alignment_of(resolver, domain)).strict_dkim
     except Unanswered:
@@ -95,17 +98,22 @@ async def look(
         try:
             if not domains.aligned(one.domain, domain, strict=strict):
                 raise Unusable("the domain takes only signatures of its very own name (adkim=s)")
-            covered = dkim_verify.covered(one, fields, body)
-            at_s = _in_time(dkim_verify.signed_at(one, covered), now_s, max(window_s, _MIN_AGE_S))
+            covered = dkim_verify.covered(one, fields, evidence.shape)
+            at_s = _in_time(dkim_verify.signed_at(one, covered), now_s, lasts_s)
             record = _only_key(await resolver.texts(one.key_name))
-            await in_thread(partial(_check, one, covered, digests, record))
+            await in_thread(partial(_check, one, covered, evidence, record))
         except Unanswered:
             later = True
         except Unusable as reason:
             why = str(reason)
         else:
             return Signed(
-                Finding(True), _addresses(covered), at_s, any(f.known_as == b"message-id" for f in covered)
+                Finding(True),
+                _addresses(covered),
+                at_s,
+                at_s + lasts_s,
+                covers_id=any(message_ids(value) for value in _unfolded(covered, b"message-id")),
+                covers_type=not dkim_verify.leaves_type_open(one, fields, covered),
             )
     return Signed(Finding(False, "DNS does not answer", later=True)) if later else _no(why)
 
@@ -114,10 +122,8 @@ def _no(why: str) -> Signed:
     return Signed(Finding(False, why))
 
 
-def _check(
-    one: Signature, covered: Sequence[RawField], digests: Callable[[], Digests], record: bytes
-) -> None:
-    dkim_verify.check(one, covered, digests(), record)
+def _check(one: Signature, covered: Sequence[RawField], evidence: Evidence, record: bytes) -> None:
+    dkim_verify.check(one, covered, evidence.digests, record)
 
 
 def _aligned(fields: Sequence[RawField], domain: str, now_s: float) -> tuple[str, list[Signature]]:
@@ -159,6 +165,9 @@ def _only_key(records: Sequence[bytes]) -> bytes:
 
 
 def _addresses(covered: Sequence[RawField]) -> frozenset[str]:
-    lists = [field.value for field in covered if field.known_as in (b"to", b"cc")]
-    unfolded = [bare(value).replace(b"\r\n", b"") for value in lists]
-    return frozenset(one.lower() for value in unfolded for one in address.every(value))
+    lists = _unfolded(covered, b"to", b"cc")
+    return frozenset(one.lower() for value in lists for one in address.every(value))
+
+
+def _unfolded(covered: Sequence[RawField], *names: bytes) -> list[bytes]:
+    return [bare(field.value).replace(b"\r\n", b"") for field in covered if field.known_as in names]

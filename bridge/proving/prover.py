@@ -5,17 +5,18 @@ The one way in to this package. Which proofs are looked for, and what follows fr
 
 import asyncio
 import hashlib
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from dataclasses import replace
 from typing import Final
 
-from bridge.decide import NOTHING_SHOWN, Envelope, Finding, Shown, upstreams_of
+from bridge.decide import NOTHING_SHOWN, Envelope, Finding, Shown, SignedMail, upstreams_of
 from bridge.proving import dmarc, domains, spf, upstream
-from bridge.proving.body_digest import Digests, digests_of
 from bridge.proving.dns import Resolver, Unanswered
-from bridge.proving.fields import RawField, body_of, fields_of
+from bridge.proving.evidence import Evidence
+from bridge.proving.fields import RawField
 from bridge.rules import Policy, Proof
 
 TIME_S: Final = 25.0  # for all that one mail needs; a client waits ten minutes (RFC 5321, 4.5.3.2.6)
@@ -36,18 +37,13 @@ class Prover:
     async def look(
         self,
         wanted: frozenset[Proof],
-        mail: bytes,
-        digests: Digests | None,
+        evidence: Evidence,
         from_address: str,
         envelope: Envelope,
     ) -> Shown:
-        """What the mail shows of the proofs ``wanted``.
-
-        ``mail`` has CRLF lines; ``digests`` are those of its body when ``mail`` is not whole. Never raises for
-        what a mail or DNS holds.
-        """
+        """What a mail shows of the proofs ``wanted``. Never raises for what a mail or DNS holds."""
         domain = from_address.rpartition("@")[2].lower()
-        fields = fields_of(mail)
+        fields = evidence.fields
         wrong = "" if domains.is_clean(domain) else "the domain of From is no DNS name"
         wrong = wrong or ("" if fields is not None else "a line in its header is no field")
         if wrong or fields is None:
@@ -61,15 +57,12 @@ class Prover:
                 if "spf" in wanted:
                     found["spf"] = await self._spf(domain, envelope)
                 if "dmarc" in wanted:
-                    digest = lru_cache(1)(lambda: digests or digests_of(mail))
-                    signed = await self._dmarc(fields, body_of(mail), digest, domain)
+                    signed = await self._dmarc(evidence, domain)
                     found["dmarc"] = signed.finding
-                    shown = _signed(signed, domain, digest)
+                    shown = _signed(signed, domain, evidence)
         except TimeoutError:
             pass
-        return Shown(
-            {proof: found.get(proof, _TOO_SLOW) for proof in wanted}, shown.signed_to, shown.stand_in_id
-        )
+        return replace(shown, findings={proof: found.get(proof, _TOO_SLOW) for proof in wanted})
 
     def _upstream(self, fields: Sequence[RawField], domain: str, envelope: Envelope) -> Finding:
         return upstream.look(upstreams_of(self._policy, envelope.client), fields, domain)
@@ -89,16 +82,12 @@ class Prover:
             strict=strict,
         )
 
-    async def _dmarc(
-        self, fields: Sequence[RawField], body: bytes, digests: Callable[[], Digests], domain: str
-    ) -> dmarc.Signed:
+    async def _dmarc(self, evidence: Evidence, domain: str) -> dmarc.Signed:
         loop = asyncio.get_running_loop()
         return await dmarc.look(
             self._resolver,
             lambda work: loop.run_in_executor(self._threads, work),
-            fields,
-            body,
-            digests,
+            evidence,
             domain,
             time.time(),
             self._window_s,
@@ -110,13 +99,17 @@ class Prover:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _signed(signed: dmarc.Signed, domain: str, digests: Callable[[], Digests]) -> Shown:
+def _signed(signed: dmarc.Signed, domain: str, evidence: Evidence) -> Shown:
     """What the rest of a decision needs of a good signature.
 
-    Whoever has seen the mail could hand it in with ever new Message-IDs where that is not covered: then body and
-    time of the signed mail say which mail it is.
+    Whoever has seen the mail could hand it in with ever new Message-IDs where that is not covered, or where it cannot
+    be read: then body and time of the signed mail say which mail it is.
     """
-    if not signed.finding.holds or signed.covers_id:
-        return Shown(signed_to=signed.to)
-    mail = hashlib.sha256(digests().relaxed + repr(signed.at_s).encode()).hexdigest()[:40]
-    return Shown(signed_to=signed.to, stand_in_id=f"<{mail}@{domain}>")
+    if not signed.finding.holds:
+        return NOTHING_SHOWN
+    body = evidence.digests.relaxed
+    this = SignedMail(math.ceil(signed.until_s * 1000), None if signed.covers_type else body.hex())
+    if signed.covers_id:
+        return Shown(signed_to=signed.to, signed_mail=this)
+    mail = hashlib.sha256(body + repr(signed.at_s).encode()).hexdigest()[:40]
+    return Shown(signed_to=signed.to, stand_in_id=f"<{mail}@{domain}>", signed_mail=this)

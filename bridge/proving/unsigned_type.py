@@ -6,6 +6,7 @@ reading open, and the field says that one, nothing was changed.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from bridge.message.fields import content_type
@@ -18,16 +19,31 @@ _PREAMBLE: Final = re.compile(
 _CHARSETS: Final = frozenset({"utf-8", "us-ascii"})
 
 
-def is_told_by_body(value: bytes, body: bytes) -> bool:
-    """Whether ``value``, a Content-Type, is what can be seen in ``body`` (CRLF lines).
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What can be seen in a body: the ``boundary`` between its parts, empty if it has none, or else ``markup``."""
 
-    A body whose first line, closed, is its last one too has parts with that boundary; any other is text in UTF-8, of
-    markup if it begins so.
+    boundary: bytes = b""
+    markup: bool = False
+
+
+def shape_of(body: bytes) -> Shape:
+    """The shape of a body with CRLF lines.
+
+    One whose first line, closed, is its last one too has parts with that boundary; any other is text, of markup if it
+    begins so.
     """
-    kind = content_type(value, "text/plain")
     first = _PREAMBLE.sub(b"", body, count=1).partition(b"\r\n")[0].rstrip(b" \t")
     if len(first) > 2 and first.startswith(b"--") and body.rstrip().endswith(b"\n" + first + b"--"):
+        return Shape(boundary=first[2:])
+    return Shape(markup=body.lstrip().startswith(b"<"))
+
+
+def is_told_by(shape: Shape, value: bytes) -> bool:
+    """Whether ``value``, a Content-Type or none, is what can be seen in a body of that shape; its text is UTF-8."""
+    kind = content_type(value, "text/plain")
+    if shape.boundary:
         boundary = kind.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
-        return kind.kind in _OF_PARTS and boundary == first[2:]
-    wanted = "text/html" if body.lstrip().startswith(b"<") else "text/plain"
+        return kind.kind in _OF_PARTS and boundary == shape.boundary
+    wanted = "text/html" if shape.markup else "text/plain"
     return kind.kind == wanted and kind.parameters.get("charset", "utf-8").lower() in _CHARSETS

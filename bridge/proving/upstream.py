@@ -23,6 +23,7 @@ _PIECE: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|[();]|[^\"();]+")
 _IN_COMMENT: Final = re.compile(r"[()]|\\.|[^()\\]+", re.DOTALL)  # a quote has no meaning there
 
 NOBODY: Final = Finding(False, "the client is no server whose results count")
+UNCLEAR: Final = Finding(False, "its server's results hold no clear dmarc result")
 NO_WORD: Final = Finding(False, "its server wrote no results into the mail")
 
 
@@ -43,6 +44,8 @@ def _of(upstream: Upstream, fields: Sequence[RawField], domain: str) -> Finding:
                 return NO_WORD
         elif field.known_as == b"authentication-results":
             parts = _parts(field.value)
+            if parts is None and upstream.authserv_id.encode() in field.value.lower():
+                return UNCLEAR  # what a sender brought into the server's own word must not let a forged one count
             if parts is not None and _server(parts[0]) == upstream.authserv_id:
                 return _judged(parts[1:], domain)
     return NO_WORD
@@ -53,7 +56,7 @@ def _judged(results: Sequence[str], domain: str) -> Finding:
     read = [_result(result) for result in results]
     said = [one for one in read if one is not None and one[0][0] == "dmarc"]
     if None in read or len(said) != 1:
-        return Finding(False, "its server's results hold no clear dmarc result")
+        return UNCLEAR
     (_, result), *properties = said[0]
     if result != "pass":
         return Finding(False, "its server's dmarc result is no pass")

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from bridge.decide import answers
-from bridge.decide.values import Accept, NewMail, NewSms, Refuse
+from bridge.decide.values import Accept, NewSms, Refuse
 from bridge.report import notices
 from bridge.sms import MINUTE, NEVER, Sms, State
 from bridge.store import audit, joining, keys, outbox, using
@@ -123,7 +123,7 @@ def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> None:
     notes, marked = [], []
     for one in taking:
         for new in one.sms:
-            mark = _mark(one.mail, new)
+            mark = _mark(one.taken, new)
             marked.append((one, new, mark))
             if mark is not None and mark not in owners:
                 owners[mark] = one.mail_id
@@ -144,10 +144,12 @@ def _tell_duplicates(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> None:
             begun.add(mark)
 
 
-def _mark(mail: NewMail, new: NewSms) -> bytes | None:
+def _mark(taken: Accept, new: NewSms) -> bytes | None:
+    mail, signed = taken.mail, taken.signed
     if mail.header_message_id is None and mail.proof == "operator":
         return None  # no line that breaks: a person sees what happened
-    return mark_of(mail.sender, mail.header_message_id, new.number, new.text, refused=bool(new.refused))
+    text = f"signed {signed.body} {mail.subject}" if signed and signed.body else new.text
+    return mark_of(mail.sender, mail.header_message_id, new.number, text, refused=bool(new.refused))
 
 
 def mark_of(sender: str, header: str | None, number: str, text: str, *, refused: bool) -> bytes:
@@ -158,7 +160,9 @@ def mark_of(sender: str, header: str | None, number: str, text: str, *, refused:
 def _note(tx: Tx, terms: Terms, one: Taking, mark: bytes) -> dict[str, Any]:
     unheard = one.mail.header_message_id is None
     wait = UNHEARD_MS if unheard else terms.settings.duplicates_window_ms
-    return {"mark": mark, "mail_id": one.mail_id, "until": tx.now + wait, "now": tx.now, "open": int(unheard)}
+    signed = one.taken.signed
+    until = max(tx.now + wait, signed.until if signed else 0)
+    return {"mark": mark, "mail_id": one.mail_id, "until": until, "now": tx.now, "open": int(unheard)}
 
 
 def _group(tx: Tx, terms: Terms, taking: Sequence[Taking], texts: joining.Known) -> None:

@@ -1,13 +1,16 @@
 """The proof `dmarc`: honest signatures are taken, everything that only looks like one is not."""
 
+import asyncio
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tests.mail_in.conftest import NETWORK_RULE, Starter
-from tests.proving.desk import CLINIC, answer, policy_of, proven_by, started
+from tests.attack.clients import From
+from tests.mail_in.conftest import NETWORK_RULE, Starter, until
+from tests.proving.desk import CLINIC, STRANGER, answer, policy_of, proven_by, started
 from tests.proving.name_server import NameServer
 from tests.proving.signing import DOMAIN, KEYS, SIGNED, forged_tags, mail, signed, signed_by_us
 from tests.threats import found
@@ -62,6 +65,9 @@ HONEST: dict[str, Make] = {
     "as Google signs, big": lambda: as_google(with_attachment(300_000)),
     "as Yahoo signs": lambda: signed(
         mail(), names=("date", "from", "to", "subject", "references", "from", "subject")
+    ),
+    "how it is read not covered, and said as it is without": lambda: signed(
+        mail("Content-Transfer-Encoding: 8bit", "Content-Disposition: inline")
     ),
     "non-ASCII body": lambda: signed(mail(body="Grüße – später")),
 }
@@ -167,10 +173,22 @@ FORGED: dict[str, tuple[Make, str]] = {
     ),
     "Content-Type not signed, an encoding added": (
         lambda: b"Content-Transfer-Encoding: base64\r\n" + as_google(mail()),
-        "does not cover Content-Type",
+        "does not cover Content-Transfer-Encoding",
     ),
     "neither signed, an encoding added": (
         lambda: b"Content-Transfer-Encoding: base64\r\n" + as_google(mail(kind=None)),
+        "does not cover Content-Transfer-Encoding",
+    ),
+    "an encoding added under a signed Content-Type": (
+        lambda: b"Content-Transfer-Encoding: base64\r\n" + signed(mail()),
+        "does not cover Content-Transfer-Encoding",
+    ),
+    "made an attachment, so that the Subject is sent": (
+        lambda: b"Content-Disposition: attachment; filename=a\r\n" + signed(mail()),
+        "does not cover Content-Disposition",
+    ),
+    "Content-Type not signed, taken away from parts": (
+        lambda: after(as_google(quoting()), b"Content-Type: multipart/alternative; boundary=b\r\n", b""),
         "does not cover Content-Type",
     ),
     "Content-Type not signed, of an odd kind": (
@@ -423,6 +441,54 @@ async def test_a_mail_handed_in_again_is_not_paid_for_again(
     assert len(await server.sms()) == 1
 
 
+def read_otherwise() -> list[bytes]:
+    """One mail signed as Google does, under each Content-Type that its body does not gainsay."""
+    flowed = "text/plain; charset=utf-8"
+    text = as_google(mail(body="Hello \r\nfrom the \r\nclinic", kind=flowed))
+    parts = as_google(quoting())
+    alternative = b"multipart/alternative"
+    return [
+        text,
+        after(text, flowed.encode(), b"text/plain; format=flowed; delsp=yes"),
+        parts,
+        after(parts, alternative, b"multipart/mixed"),
+        after(parts, alternative, b"multipart/related"),
+    ]
+
+
+@pytest.mark.threat(11, "paid for twice by replay", of="replays")
+async def test_a_mail_read_otherwise_is_not_paid_for_again(start: Starter, names: NameServer) -> None:
+    server = await started(start, names, policy_of(CLINIC))
+    text, text_changed, parts, *parts_changed = read_otherwise()
+    for raw in (text, parts):
+        assert "1 SMS queued" in await answer(server, raw)
+    for raw in (text_changed, *parts_changed):
+        assert "already taken, not sent again" in await answer(server, raw)
+    assert len(await server.sms()) == 2
+
+
+@pytest.mark.threat(11, "paid for twice by replay", of="replays")
+@pytest.mark.parametrize("message_id", [f"<{'a' * 600}@clinic.example>", "< >"], ids=["long", "empty"])
+async def test_a_message_id_that_cannot_be_read_lets_nothing_come_again(
+    message_id: str, start: Starter, names: NameServer
+) -> None:
+    server = await started(start, names, policy_of(CLINIC))
+    raw = signed(mail(message_id=message_id))
+
+    def hand_in_and_hear() -> str:
+        with From(STRANGER, server.port) as client:
+            client.answer()
+            for command in ("EHLO x", "MAIL FROM:<a@clinic.example>", "RCPT TO:<0421000001@sms.local>"):
+                client.say(command)
+            said = client.mail(raw)
+            client.say("RSET")  # shows that the 250 arrived: what comes then would be meant
+            return said
+
+    assert "1 SMS queued" in await asyncio.to_thread(hand_in_and_hear)
+    assert "already taken, not sent again" in await asyncio.to_thread(hand_in_and_hear)
+    assert len(await server.sms()) == 1
+
+
 # Trouble with DNS is never an answer for good.
 
 
@@ -438,6 +504,31 @@ async def test_dns_that_does_not_answer_lets_the_mail_come_again(
     said = await answer(server, signed(mail()))
     assert said.startswith("451 4.4.3 "), said
     assert await server.sms() == ()
+
+
+async def test_a_big_mail_is_not_held_while_dns_is_asked(start: Starter, names: NameServer) -> None:
+    names.zone.pop("_dmarc.clinic.example", None)
+    names.trouble["_dmarc.clinic.example"] = "silence"
+    server = await started(start, names, policy_of(CLINIC))
+    text = ["--b", "Content-Type: text/plain", "", *["a line of a long text" + "." * 50] * 40_000]
+    raw = signed(mail(body="\r\n".join([*text, *text, "--b--"]), kind="multipart/mixed; boundary=b"))
+    tracemalloc.start()
+    try:
+        handing_in = asyncio.create_task(asyncio.to_thread(_without_copies, server.port, raw))
+        await until(lambda: bool(names.asked))
+        assert tracemalloc.get_traced_memory()[0] < len(raw) / 2
+    finally:
+        tracemalloc.stop()
+    assert (await handing_in).startswith("451 4.4.3 ")
+
+
+def _without_copies(port: int, raw: bytes) -> str:
+    with From(STRANGER, port) as client:
+        client.answer()
+        for command in ("EHLO x", "MAIL FROM:<a@clinic.example>", "RCPT TO:<0421000001@sms.local>", "DATA"):
+            client.say(command)
+        client.send(raw)
+        return client.say(".")
 
 
 async def test_a_forged_mail_asks_no_name_server(start: Starter, names: NameServer) -> None:

@@ -77,6 +77,16 @@ FORGED = {
         TAKEN_IN + results("; none") + PASS,
         "no clear dmarc result",
     ),
+    "below a field of the server that cannot be read": (
+        TAKEN_IN + results("; dmarc=fail (helo=x((x) header.from=clinic.example") + PASS,
+        "no clear dmarc result",
+    ),
+    "below a field of the server with a sender's octets in it": (
+        TAKEN_IN
+        + results("; spf=none smtp.mailfrom=é@x.example; dmarc=fail header.from=clinic.example")
+        + PASS,
+        "no clear dmarc result",
+    ),
     "for another domain": (TAKEN_IN + PASS.replace("from=clinic", "from=evil"), "another domain than From"),
     "for a domain above": (
         TAKEN_IN + PASS.replace("from=clinic.example", "from=example"),
@@ -107,11 +117,11 @@ FORGED = {
     ),
     "with a bracket that does not close": (
         TAKEN_IN + results("; dmarc=pass header.from=clinic.example (x"),
-        "no results",
+        "no clear dmarc result",
     ),
     "with a quote that does not close": (
         TAKEN_IN + results('; dmarc=pass header.from="clinic.example'),
-        "no results",
+        "no clear dmarc result",
     ),
     "with words that are no result": (
         TAKEN_IN + results("; dmarc=pass header.from=clinic.example; what is this"),
@@ -125,10 +135,10 @@ FORGED = {
         TAKEN_IN + results(f" ({US}); dmarc=pass header.from=clinic.example", "mx.evil.example"),
         "no results",
     ),
-    "not ASCII": (TAKEN_IN + results("; dmarc=pass header.from=clinic.example (é)"), "no results"),
+    "not ASCII": (TAKEN_IN + results("; dmarc=pass header.from=clinic.example (é)"), "no clear dmarc result"),
     "9 kB long": (
         TAKEN_IN + results(f"; dmarc=pass header.from=clinic.example ({'x' * 9_000})"),
-        "no results",
+        "no clear dmarc result",
     ),
     "under another field's name": (
         TAKEN_IN + PASS.replace("Authentication", "ARC-Authentication"),

@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
+from bridge.decide import Accept, SignedMail
 from bridge.report.values import MailKind
 from bridge.rules import ReportRule
 from bridge.sms import HOUR, MINUTE, State
@@ -117,6 +119,30 @@ async def test_after_the_window_the_same_mail_is_meant(store: Store, clock: Cloc
     assert (await store.accept(mail())).queued
     await store.expire()
     assert not (await store.accept(mail())).queued, "cleaning up must not forget what is still known"
+
+
+async def test_a_signed_mail_is_known_for_as_long_as_anybody_can_hand_it_in(
+    store: Store, clock: Clock
+) -> None:
+    signed = replace(mail(), signed=SignedMail(until=clock.now + 30 * HOUR))
+    assert (await store.accept(signed)).queued
+    clock.forward(30 * HOUR - 1)
+    await store.expire()
+    assert not (await store.accept(signed)).queued
+
+
+async def test_a_signed_mail_that_can_be_read_otherwise_is_known_by_its_body(
+    store: Store, clock: Clock
+) -> None:
+    def read_as(text: str, body: str) -> Accept:
+        return replace(mail(text=text), signed=SignedMail(clock.now + HOUR, body))
+
+    first = await store.accept(read_as("Hello", "c0ffee"))
+    again = await store.accept(read_as("Hello Hello", "c0ffee"))
+    assert first.queued
+    assert not again.queued
+    assert again.mail_id == first.mail_id
+    assert (await store.accept(read_as("Hello", "decade"))).queued, "another mail with the same Message-ID"
 
 
 async def test_without_a_message_id_only_an_unheard_250_makes_a_duplicate(store: Store, clock: Clock) -> None:
