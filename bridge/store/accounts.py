@@ -25,6 +25,13 @@ def to_change(tx: Tx, key: str) -> Account:
     return account_of(key, row[0])
 
 
+def to_probe(tx: Tx, key: str) -> Account | None:
+    """Return the account, so that nobody else takes its probe; None while another node changes it: a mail may be
+    stored in the same transaction, and must not wait for that."""
+    row = tx.one("account_to_probe", key=key)
+    return account_of(key, row[0]) if row else None
+
+
 def everyone(tx: Tx) -> tuple[Account, ...]:
     """Return the accounts that anything is known of."""
     return tuple(account_of(key, health) for key, health in tx.all("accounts"))

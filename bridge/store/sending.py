@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bridge.retry import Account, Answer, after_probe
@@ -59,7 +59,8 @@ def _of_accounts(
         account = accounts.get(tx, key)
         share = math.ceil(room / (len(waiting) - place)) if account.may_claim(tx.now) else 1
         if not account.may_claim(tx.now) and account.may_probe(tx.now):
-            account = accounts.to_change(tx, key)  # one takes the probe, whoever asks at the same time
+            # One takes the probe, whoever asks at the same time.
+            account = accounts.to_probe(tx, key) or replace(account, probe_at=None)
         if account.may_claim(tx.now) or account.may_probe(tx.now):
             here, left = _claim_of(tx, terms, turns, account, node, share)
             taken, more, turns.account = taken + here, more or left, key

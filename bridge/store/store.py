@@ -125,7 +125,7 @@ class Store:
             raise StoreError(str(self._put_off[1]))
         if time.monotonic() - self._checked_at < CHECK_EVERY_S:
             return
-        await self._write(lambda tx: tx.run("touch", now=tx.now))
+        await self._write(looking.touch)
         self._checked_at = time.monotonic()
 
     async def wait(self, topic: Topic, timeout_s: float) -> None:

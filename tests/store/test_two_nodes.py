@@ -186,6 +186,40 @@ async def test_the_probe_of_an_account_is_taken_by_one(opened: Opener, clock: Cl
     assert sorted(map(len, probes)) == [0, 1]
 
 
+async def test_a_claim_does_not_wait_for_what_another_node_hears_of_an_account(
+    opened: Opener, clock: Clock
+) -> None:
+    """It may run in the commit that stores a mail, of which that node waits for something else."""
+    one, two = await opened(), await opened()
+    await one.accept(mail(*(f"+6142100{n:04}" for n in range(6))))
+    first, second = await one.claim("n", 2)
+    await one.finish(first.id, Input(Kind.REFUSED_ACCOUNT, 1, "Unauthorized"), Answer.ACCOUNT)
+    clock.forward(15 * MINUTE)
+    await two.set_cursor("warm", 1)
+    gate = Gate(one)
+    heard = asyncio.ensure_future(one.finish(second.id, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR))
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    assert not await asyncio.wait_for(two.claim("two", 6), 20)
+    gate.let_through()
+    await heard
+    assert len(await two.claim("two", 6)) == 1
+
+
+async def test_nodes_that_are_checked_do_not_wait_for_each_other(opened: Opener) -> None:
+    one, two = await opened(), await opened()
+    await one.check()
+    await two.set_cursor("warm", 1)
+    one._checked_at = 0.0
+    backend = one._database.engine.backend  # type: ignore[attr-defined]
+    gate = Gate(one)
+    checked = asyncio.ensure_future(one.check())
+    await asyncio.wait_for(gate.reached.wait(), 30)
+    await two.check()
+    gate.let_through()
+    await checked
+    assert one._database.engine.backend == backend, "the server has ended a transaction that was waited for"  # type: ignore[attr-defined]
+
+
 async def test_what_both_hear_of_an_account_counts_for_both(opened: Opener) -> None:
     one, two = await opened(), await opened()
     await one.accept(mail(*(f"+6142100{n:04}" for n in range(2))))

@@ -120,6 +120,9 @@ INSERT INTO account (key, health) VALUES (:key, :health) ON CONFLICT (key) DO NO
 -- name: account_to_change
 SELECT health FROM account a WHERE a.key = :key {lock a};
 
+-- name: account_to_probe
+SELECT health FROM account a WHERE a.key = :key {skip a};
+
 -- name: accounts
 SELECT key, health FROM account a ORDER BY key {lock a};
 
@@ -177,5 +180,6 @@ ON CONFLICT (key, hour) DO UPDATE SET times = tally.times + 1 WHERE tally.times 
 -- name: drop_tally
 DELETE FROM tally WHERE hour < :before;
 
+-- Whoever has the row is writing.
 -- name: touch
-INSERT INTO cursor (name, value) VALUES ('last check', :now) ON CONFLICT (name) DO UPDATE SET value = :now;
+UPDATE cursor SET value = :now WHERE name = (SELECT c.name FROM cursor c WHERE c.name = 'last check' {skip c});
