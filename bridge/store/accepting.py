@@ -48,8 +48,7 @@ def _take(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> dict[str, tuple[Sms
     fresh = [one for one in taking if one.fresh]
     if not fresh:
         return {}
-    texts = joining.look(tx, fresh)
-    _group(tx, terms, fresh, texts)
+    texts = _group(tx, terms, fresh)
     if any(one.over for one in fresh):
         _forget_refused(tx, taking)
     kept = [one for one in fresh if one.stored]
@@ -165,15 +164,20 @@ def _note(tx: Tx, terms: Terms, one: Taking, mark: bytes) -> dict[str, Any]:
     return {"mark": mark, "mail_id": one.mail_id, "until": until, "now": tx.now, "open": int(unheard)}
 
 
-def _group(tx: Tx, terms: Terms, taking: Sequence[Taking], texts: joining.Known) -> None:
+def _group(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> joining.Known:
     """Give each mail its group, that is the first mail with its sender and Message-ID, and count it: in its group, and
-    for its limits, which may refuse it. What is joined to another SMS makes none and is not counted."""
+    for its limits, which may refuse it. What is joined to another SMS makes none and is not counted. Returns the texts
+    that may be joined."""
     named = sorted(
         {(one.mail.sender, one.mail.header_message_id) for one in taking if one.mail.header_message_id}
     )
     counting = using.Counting(terms, [one.taken for one in taking])
-    # A server that split a mail sends the parts at once.
-    tx.alone(*(f"mail {sender} {header}" for sender, header in named), *counting.marks)
+    same = joining.marks_of(taking)
+    # A server that split a mail sends the parts at once. All in one go, before any row: no ring of nodes that wait.
+    tx.alone(
+        *(f"mail {sender} {header}" for sender, header in named), *counting.marks, *joining.alone_with(same)
+    )
+    texts = joining.look(tx, same) if same else {}
     counting.look(tx)
     since = tx.now - GROUP_MS
     found = tx.each(
@@ -201,6 +205,7 @@ def _group(tx: Tx, terms: Terms, taking: Sequence[Taking], texts: joining.Known)
             # One that grows after its summary is summed up again.
             tx.run("grow_batch", id=batch, size=size, at=tx.now + notices.SUMMARY_AFTER_MS)
     counting.write(tx, terms)
+    return texts
 
 
 def _count(

@@ -69,10 +69,12 @@ class Database(Protocol):
         """Return what ``unit`` returned, after its commit. A caller that is cancelled undoes nothing."""
         ...
 
-    async def write_together(self, units: Together[A, T], one: A, *, wakes: Topic | None = None) -> T:
+    async def write_together(
+        self, units: Together[A, T], one: A, *, turn: int = 0, wakes: Topic | None = None
+    ) -> T:
         """Return what ``units`` returned for ``one``: it runs once for all that are asked for at the same time,
-        unless that fails for one of them. In a commit it runs before what `write` is given, and what wakes somebody
-        after what does not. Else as `write`.
+        unless that fails for one of them. In a commit it runs before what `write` is given, and after what has a lower
+        ``turn``. Else as `write`.
 
         ``wakes``: what it will tell of; a unit that stands by for that runs in the same commit, after it.
         """

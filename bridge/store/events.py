@@ -22,9 +22,7 @@ MAX_TRIED: Final = 100  # kept events looked at when an id becomes known
 
 
 def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
-    """Take an event; see `Store.record_event`."""
-    if event.type != "status":
-        return replies.record(tx, terms, event)
+    """Take an event about an SMS; see `Store.record_event`."""
     mark = keys.fingerprint(
         "status", low(event.message_id), low(event.job), event.news, event.result, event.price
     )

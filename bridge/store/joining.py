@@ -35,11 +35,26 @@ class SameText:
 Known = dict[bytes, SameText]
 
 
-def look(tx: Tx, taking: Sequence[Taking]) -> Known:
-    """Return what is known of the texts of these mails that may be joined, for `settle` and `store`."""
+def marks_of(taking: Sequence[Taking]) -> list[bytes]:
+    """Return the marks of the texts of these mails that may be joined."""
     asked = [one for one in taking if one.join is not None]
-    marks = {_mark(one, new) for one in asked for new in one.fresh if not new.refused}
-    return _known(tx, sorted(marks)) if marks else {}
+    return sorted({_mark(one, new) for one in asked for new in one.fresh if not new.refused})
+
+
+def alone_with(marks: Sequence[bytes]) -> list[str]:
+    """Return what nobody else may have to do with meanwhile."""
+    return [f"same {mark.hex()}" for mark in marks]
+
+
+def look(tx: Tx, marks: Sequence[bytes]) -> Known:
+    """Return what is known of the texts with these marks, for `settle` and `store`. No other unit may have to do with
+    them until this one ends: it is alone with `alone_with`."""
+    known = {mark: SameText(mark) for mark in marks}
+    for mark, until, sms_id in tx.each("same_of", [{"mark": mark} for mark in marks]):
+        same = known[bytes(mark)]
+        same.stored, begun = _begun(tx, sms_id)
+        same.window = Window(until, begun)
+    return known
 
 
 def settle(tx: Tx, one: Taking, known: Known) -> Callable[[], None]:
@@ -88,17 +103,6 @@ def _mark(one: Taking, new: NewSms) -> bytes:
 def mark_of(sender: str, number: str, text: str, account: str, mode: str) -> bytes:
     """Return what tells that one sender's text to one number comes again."""
     return keys.fingerprint(sender, number, text, account, mode)
-
-
-def _known(tx: Tx, marks: Sequence[bytes]) -> Known:
-    """What is stored of these texts; no other unit has to do with them until this one ends."""
-    tx.alone(*(f"same {mark.hex()}" for mark in marks))
-    known = {mark: SameText(mark) for mark in marks}
-    for mark, until, sms_id in tx.each("same_of", [{"mark": mark} for mark in marks]):
-        same = known[bytes(mark)]
-        same.stored, begun = _begun(tx, sms_id)
-        same.window = Window(until, begun)
-    return known
 
 
 def _begun(tx: Tx, sms_id: int | None) -> tuple[Sms | None, Joined | None]:

@@ -80,7 +80,7 @@ def vendor_mail(tx: Tx, terms: Terms, key: str, text: str) -> bool:
         return True
     text = text[:MAX_REPLY_TEXT]
     event = Event("mail", "reply", sms.message_id, sms.number, text, text=text)
-    replies.record(tx, terms, event)
+    replies.record(tx, terms, [event])
     return True
 
 

@@ -3,6 +3,7 @@
 A webhook may name a ReceivedID or not, a poll always does, and the vendor's mail holds the text somewhere.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.event import Event
@@ -28,9 +29,13 @@ MAX_AN_HOUR: Final = 20_000  # answers stored that belong to no SMS of ours
 WITH_ID, PLAIN, MAIL = "r", "p", "m"
 
 
-def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
-    """Take an answer from a phone; see `Store.record_event`."""
-    tx.alone(f"phone {event.phone}")  # two ways may tell of one answer at the same time
+def record(tx: Tx, terms: Terms, events: Sequence[Event]) -> list[Recorded]:
+    """Take answers from phones; see `Store.record_event`. Two ways may tell of one answer at the same time."""
+    tx.alone(*(f"phone {event.phone}" for event in events))
+    return [_record(tx, terms, event) for event in events]
+
+
+def _record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     if event.received_id and _known(tx, event, event.received_id):
         return "known"
     mark = _mark(event)

@@ -28,6 +28,7 @@ from bridge.store import (
     optouts,
     outbox,
     polling,
+    replies,
     sending,
     sweeping,
     using,
@@ -64,6 +65,9 @@ PartLock = Callable[[str], AbstractContextManager[None]]
 
 CHECK_EVERY_S: Final = 1.0  # a health check asked for more often is answered by the last one
 PUT_OFF_S: Final = 5.0  # so long after a mail could not be stored we are not ready, unless another was
+# What nodes do one after the other, in one order in each commit: no ring of nodes that wait. Whoever noted that a 250
+# was heard sends the next mail later.
+_HEARD, _MAILS, _ANSWERS = range(3)
 COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
 
 
@@ -90,6 +94,9 @@ class Store:
         self._turns = Turns()
         self._accept: Together[Accept, Accepted] = lambda tx, mails: accepting.accept(tx, self._terms, mails)
         self._acknowledge: Together[str, None] = accepting.acknowledge
+        self._answers: Together[Event, Recorded] = lambda tx, answers: replies.record(
+            tx, self._terms, answers
+        )
         self._checked_at = -CHECK_EVERY_S
         self._put_off: tuple[float, StoreError] | None = None
         self._counted: tuple[float, Counts] | None = None
@@ -138,7 +145,7 @@ class Store:
         """Store a mail and its SMS, unless it is above a limit (`Accepted.over`). When this returns, they are safe:
         this is what a 250 promises."""
         try:
-            accepted = await self._database.write_together(self._accept, taken, wakes="sms")
+            accepted = await self._database.write_together(self._accept, taken, turn=_MAILS, wakes="sms")
         except StoreError as error:
             self._put_off = time.monotonic(), error
             raise
@@ -151,7 +158,7 @@ class Store:
 
     async def acknowledge(self, mail_id: str) -> None:
         """Note that the client of a mail without Message-ID has heard our 250."""
-        await self._database.write_together(self._acknowledge, mail_id)
+        await self._database.write_together(self._acknowledge, mail_id, turn=_HEARD)
 
     async def known_key(self, kind: str, key: str) -> bool:
         """Return whether ``key`` of ``reply+<key>@`` or ``bounce+<key>@`` is one of ours."""
@@ -275,6 +282,8 @@ class Store:
         ``applied``: it changed something or was mailed; ``known``: it came before; ``recorded``: nothing
         changed; ``kept``: it matches no SMS of ours yet.
         """
+        if event.type != "status":
+            return await self._database.write_together(self._answers, event, turn=_ANSWERS)
         return await self._write(lambda tx: events.record(tx, self._terms, event))
 
     async def vendor_ids(self, sms_id: int) -> tuple[str, ...]:

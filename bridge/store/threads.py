@@ -52,6 +52,7 @@ class _Call:
     unit: Callable[[Tx], Any] | None = None
     units: Together[Any, Any] | None = None
     one: Any = None
+    turn: int = 0
     wakes: Topic | None = None  # who stands by for it runs in the same commit
     stood_by: Topic | None = None  # it was such a one
 
@@ -137,10 +138,11 @@ class ThreadedDatabase:
     async def write(self, unit: Callable[[Tx], T]) -> T:
         return cast(T, await self._asked(_Call(self._loop.create_future(), unit)))
 
-    async def write_together(self, units: Together[A, T], one: A, *, wakes: Topic | None = None) -> T:
-        return cast(
-            T, await self._asked(_Call(self._loop.create_future(), units=units, one=one, wakes=wakes))
-        )
+    async def write_together(
+        self, units: Together[A, T], one: A, *, turn: int = 0, wakes: Topic | None = None
+    ) -> T:
+        call = _Call(self._loop.create_future(), units=units, one=one, turn=turn, wakes=wakes)
+        return cast(T, await self._asked(call))
 
     async def write_when(self, topic: Topic, unit: Callable[[Tx], T], within_s: float) -> T | None:
         if self._closed:
@@ -263,13 +265,13 @@ class ThreadedDatabase:
 def _works(calls: list[_Call]) -> list[_Work]:
     """The work for ``calls``: those that ask for the same share it.
 
-    What is shared comes first, and of that what wakes others last: a mail may wait until another node is done with its
-    sender, and must not hold meanwhile what that node needs. But whoever noted something before their mail is heard.
+    What is shared comes first, by its turn: it may wait until another node is done with a sender or a phone, and must
+    not hold meanwhile what that node needs.
     """
     alone = [[call] for call in calls if call.units is None]
     together: dict[Any, list[_Call]] = {}
     for call in calls:
         if call.units is not None:
             together.setdefault(call.units, []).append(call)
-    shared = sorted(together.values(), key=lambda group: group[0].wakes is not None)
+    shared = sorted(together.values(), key=lambda group: group[0].turn)
     return [_Work.of(group) for group in (*shared, *alone)]

@@ -266,33 +266,66 @@ async def test_units_that_lock_each_other_out_are_run_again(opened: Opener) -> N
     assert [await one.cursor(name) for name in ("a", "b")] == [1, 1]
 
 
-async def test_a_mail_that_waits_for_another_node_holds_nothing_that_one_needs(opened: Opener) -> None:
-    """One ends an SMS of a group and takes a mail in the same commit; the other takes more of that group. The limit of
-    money of all senders lets them take mails one after the other."""
-    one, two, third = await opened(spend_cap=100_000), await opened(spend_cap=100_000), await opened()
-    left = await all_but_two(one)
+async def ring(
+    opened: Opener,
+    one: Store,
+    first: Callable[[], Awaitable[Any]],
+    then: Callable[[], Awaitable[Any]],
+    two: Store,
+    other: Callable[[], Awaitable[Any]],
+) -> None:
+    """Have ``one`` do ``first``, wait, and do ``then`` in one commit; ``two`` begins ``other`` while it waits. None of
+    their commits may fail."""
+    third = await opened()
     for store in (one, two, third):
         await store.set_cursor("warm", 1)
     before = commits(one) + commits(two)
-    gate = Gate(third)
-    held = asyncio.ensure_future(third.set_cursor("held", 1))
+    gate, busy = Gate(third), Gate(one)
+    work: list[asyncio.Future[Any]] = [asyncio.ensure_future(third.set_cursor("held", 1))]
     await asyncio.wait_for(gate.reached.wait(), 30)
-    busy = Gate(one)
-    work: list[asyncio.Future[Any]] = [asyncio.ensure_future(one.set_cursor("busy", 1))]
+    work += [asyncio.ensure_future(one.set_cursor("busy", 1))]
     await asyncio.wait_for(busy.reached.wait(), 30)
-    # In one commit: it ends one of the group, waits for the third, and takes a mail.
-    work += [asyncio.ensure_future(one.record_event(news(left[0])))]
-    work += [asyncio.ensure_future(one.set_cursor("held", 2))]
-    work += [asyncio.ensure_future(one.accept(priced("+61421000100", header="<two@clinic.example>")))]
+    work += [asyncio.ensure_future(done) for done in (first(), one.set_cursor("held", 2), then())]
     await asyncio.sleep(0)
     busy.let_through()
     await blocked(third, 1)
-    work += [asyncio.ensure_future(two.accept(priced("+61421000200")))]
-    work += [asyncio.ensure_future(two.set_cursor("late", 1))]
+    work += [asyncio.ensure_future(done) for done in (other(), two.set_cursor("late", 1))]
     await blocked(third, 2)
     gate.let_through()
-    await asyncio.gather(held, *work)
+    await asyncio.gather(*work)
     assert commits(one) + commits(two) - before == 3, "a commit failed, and its units ran again one by one"
+
+
+async def test_a_mail_that_waits_for_another_node_holds_nothing_that_one_needs(opened: Opener) -> None:
+    """One ends an SMS of a group and takes a mail in the same commit; the other takes more of that group. The limit of
+    money of all senders lets them take mails one after the other."""
+    one, two = await opened(spend_cap=100_000), await opened(spend_cap=100_000)
+    left = await all_but_two(one)
+    await ring(
+        opened,
+        one,
+        lambda: one.record_event(news(left[0])),
+        lambda: one.accept(priced("+61421000100", header="<two@clinic.example>")),
+        two,
+        lambda: two.accept(priced("+61421000200")),
+    )
+
+
+async def test_an_answer_that_waits_for_another_node_holds_nothing_that_one_needs(opened: Opener) -> None:
+    """One hears of an SMS and takes an answer to it in the same commit; the other takes that answer, too."""
+    one, two = await opened(), await opened()
+    (sms,) = (await one.accept(mail())).queued
+    await one.claim("n", 1)
+    plain = Event("webhook", "reply", sms.message_id, NUMBER, "{}", text="yes")
+    polled = replace(plain, source="poll", received_id="r1")
+    await ring(
+        opened,
+        one,
+        lambda: one.record_event(news(sms)),
+        lambda: one.record_event(plain),
+        two,
+        lambda: two.record_event(polled),
+    )
 
 
 def priced(*numbers: str, header: str = "<one@clinic.example>") -> Accept:
