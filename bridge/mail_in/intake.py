@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("bridge.mail_in")
 _READERS: Final = 2  # threads that read big mails: each holds one mail whole meanwhile
+_READERS_OF_STRANGERS: Final = (
+    1  # theirs wait for each other: read in the loop, many at once would hold up everybody
+)
 _TRUSTED: Final = ("auth", "network")  # reports to whom a mail only names as its sender would be backscatter
 _VENDOR_TEXT: Final = TextRule(subject="ignore", cut="none", stop_marks=(), fold="none", too_long="cut")
 _VENDOR_SEGMENTS: Final = 10
@@ -103,6 +106,7 @@ class Intake:
         self._instance = instance
         self._prover = prover
         self._threads = ThreadPoolExecutor(_READERS, "mail-read")
+        self._for_strangers = ThreadPoolExecutor(_READERS_OF_STRANGERS, "mail-read-strangers")
         self._running: set[asyncio.Future[None]] = set()
 
     async def recipient(self, transaction: Transaction, address: str) -> Target | Reply | Special:
@@ -140,9 +144,10 @@ class Intake:
             collector.close()
 
     async def _sms(self, transaction: Transaction, collector: Collector, began: float) -> Outcome:
-        if collector.big:
+        if collector.big or not transaction.standing.known:
+            threads = self._threads if transaction.standing.known else self._for_strangers
             loop = asyncio.get_running_loop()
-            decision = await loop.run_in_executor(self._threads, self._decided, transaction, collector)
+            decision = await loop.run_in_executor(threads, self._decided, transaction, collector)
         else:
             decision = self._decided(transaction, collector)
         if isinstance(decision, _Undecided):
@@ -263,6 +268,7 @@ class Intake:
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._for_strangers.shutdown(wait=False, cancel_futures=True)
 
 
 def _read(body: Body) -> InboundMail:

@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     r"|(?P<mark>[,;:])"
     r'|(?P<word>(?:\[[^\[\]\s<>"]*\]|[^\s"<>(),;:])+)'
 )
+_MOST_LABELS = 31
+_MAX_DOMAIN = 253  # octets in ASCII (RFC 1035, 2.3.4), and a letter beyond it takes at least one
 _NEEDLESS_QUOTES = re.compile(r'^"([^"\\]{1,64})"@')
 _COMMENT_EDGE = re.compile(r"[()\\]")
 
@@ -144,7 +146,10 @@ def _bare(address: str) -> str:
         return address
     local, _, domain = address.rpartition("@")
     try:
-        labels = domain.encode("latin-1").decode("utf-8").split(".")
+        name = domain.encode("latin-1").decode("utf-8")
+        if len(name) > _MAX_DOMAIN or name.count(".") >= _MOST_LABELS:
+            return address
+        labels = name.split(".")
         return f"{local}@" + ".".join(one if one.isascii() else idna.alabel(one).decode() for one in labels)
     except UnicodeError:  # idna.IDNAError is one
         return address

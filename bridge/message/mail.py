@@ -5,7 +5,7 @@ module.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.errors import MailError
 from bridge.message import address, headers
@@ -45,7 +45,7 @@ class InboundMail:
     subject: str
     message_id: str | None
     references: tuple[str, ...]
-    to_addresses: tuple[str, ...]
+    addressed_to: tuple[bytes, ...] = field(repr=False)
     plain: str | None
     html: str | None
     truncated: bool
@@ -54,6 +54,12 @@ class InboundMail:
     auto_headers: frozenset[str]
     is_report: bool
     sent_by_us: str | None
+
+    @property
+    def to_addresses(self) -> tuple[str, ...]:
+        """The addresses in To and Cc. They are read now: a long list takes its time, and no decision asks for it."""
+        found = (one for value in self.addressed_to for one in address.every(value))
+        return tuple(dict.fromkeys(found))
 
 
 def read(raw: bytes) -> InboundMail:
@@ -85,7 +91,7 @@ def _read(raw: bytes) -> InboundMail:
         subject=words(head.first("subject")),
         message_id=next(iter(message_ids(head.first("message-id"))), None),
         references=_references(head),
-        to_addresses=_recipients(head),
+        addressed_to=tuple(field.value for name in ("to", "cc") for field in head.all(name)),
         plain=texts.plain,
         html=texts.html,
         truncated=walk.truncated,
@@ -115,14 +121,6 @@ def _from(head: Head) -> str | None:
 
 def _references(head: Head) -> tuple[str, ...]:
     return (message_ids(head.first("references")) or message_ids(head.first("in-reply-to")))[-MAX_REFERENCES:]
-
-
-def _recipients(head: Head) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for name in ("to", "cc"):
-        for field in head.all(name):
-            found.update(dict.fromkeys(address.every(field.value)))
-    return tuple(found)
 
 
 def _auto_headers(head: Head) -> frozenset[str]:

@@ -9,7 +9,7 @@ import binascii
 import email.utils
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import dkim
@@ -55,10 +55,7 @@ def covered(signature: Signature, fields: Sequence[RawField], shape: Shape) -> t
     ``shape`` is that of the body: it must tell the same as a Content-Type that is not covered.
     """
     # A field with blanks before its colon is one to a reader, and none to a signer: it is not covered.
-    signed: list[tuple[bytes, bytes]] = dkim.select_headers(
-        [(field.name, field.value) for field in fields], signature.names
-    )
-    picked = tuple(RawField(name, value) for name, value in signed)
+    picked = tuple(_picked(signature.names, fields))
     names = {field.known_as for field in picked}
     for name in _SHAPING:
         if name not in names and any(field.known_as == name for field in fields):
@@ -77,6 +74,16 @@ def _refuse_another_reading(fields: Sequence[RawField], names: set[bytes]) -> No
         said = _value(fields, name).partition(b";")[0].strip(b" \t").lower()
         if said and name not in names and said not in inert:
             raise Unusable(f"the signature does not cover {name.decode().title()}")
+
+
+def _picked(names: Sequence[bytes], fields: Sequence[RawField]) -> Iterator[RawField]:
+    """The fields that a list of names means, from the last of each name up (RFC 6376, 5.4.2)."""
+    left: dict[bytes, list[RawField]] = {}
+    for field in fields:
+        left.setdefault(field.name.lower(), []).append(field)
+    for name in names:
+        if left.get(name):
+            yield left[name].pop()
 
 
 def leaves_type_open(signature: Signature, fields: Sequence[RawField], picked: Sequence[RawField]) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from bridge.decide import Client as Connected
 from bridge.decide import Refuse, at_rcpt, candidates
 from bridge.mail_in import connection
+from bridge.message import read
 from tests.attack.clients import From
 from tests.given_store import opened
 from tests.mail_in.client import Client
@@ -158,3 +159,44 @@ async def test_strangers_who_hold_all_connections_keep_nobody_out_who_can_log_in
     assert server.mail_in.open_connections <= 60
     found(took)
     assert took < 10
+
+
+def _reading_s(mail: bytes) -> float:
+    """The seconds that it takes to read a mail, as it goes at best."""
+    taken = []
+    for _ in range(5):
+        began = time.perf_counter()
+        read(mail)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
+async def test_mails_of_strangers_that_take_long_to_read_hold_the_loop_up_no_longer_than_one(
+    start: Starter,
+) -> None:
+    signers = replace(NETWORK_RULE, match=("*@clinic.example",), proof=frozenset({"dmarc"}), networks=())
+    server = await start(policy=replace(POLICY, rules=(signers,)))
+    many = b"From: ann@clinic.example\r\n" + b"X: y\r\n" * 900 + b"\r\nhello\r\n"
+
+    def attack() -> list[str]:
+        with ExitStack() as held:
+            strangers = [
+                held.enter_context(From(f"127.0.0.{2 + index % 3}", server.port)) for index in range(180)
+            ]
+            for stranger in strangers:
+                stranger.envelope(NUMBER, sender="ann@clinic.example")
+                assert stranger.say("DATA").startswith("354 ")
+                stranger.send(many)
+            for stranger in strangers:
+                stranger.send(b".\r\n")
+            return [stranger.answer()[:9] for stranger in strangers]
+
+    longest = 0.0
+    attacking = asyncio.create_task(asyncio.to_thread(attack))
+    while not attacking.done():
+        began = time.perf_counter()
+        await asyncio.sleep(0)
+        longest = max(longest, time.perf_counter() - began)
+    assert set(await attacking) == {"550 5.7.1"}
+    assert longest < 180 * _reading_s(many) / 2

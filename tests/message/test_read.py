@@ -1,6 +1,7 @@
 """Reading mails: the caps, the faults of real senders, and that nothing but `MailError` ever comes out."""
 
 import base64
+import contextlib
 import time
 
 import pytest
@@ -336,3 +337,23 @@ def test_hostile_mails_are_done_with_at_once(raw: bytes) -> None:
     began = time.process_time()
     refusal_of(raw)
     assert time.process_time() - began < 2  # far above what it takes, far below what a quadratic reader would
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"From: x@" + "é.".encode() * 1_300 + b"clinic.example\r\n\r\nx",
+        b"From: x@clinic.example\r\nTo: " + b"a@b.c," * 10_000 + b"\r\n\r\nx",
+    ],
+    ids=["a From of a thousand labels", "a To of ten thousand"],
+)
+def test_no_list_in_a_header_takes_longer_than_a_thousand_fields(hostile: bytes) -> None:
+    fields = b"From: x@clinic.example\r\n" + b"X: y\r\n" * 900 + b"\r\nx"
+    assert min(map(_seconds, [hostile] * 5)) < min(map(_seconds, [fields] * 5))
+
+
+def _seconds(raw: bytes) -> float:
+    began = time.perf_counter()
+    with contextlib.suppress(MailError):
+        read(raw)
+    return time.perf_counter() - began
