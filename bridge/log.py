@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Literal
 
@@ -181,7 +182,8 @@ class _Handler(logging.StreamHandler[Any]):
 
     def handleError(self, record: logging.LogRecord) -> None:
         fault = sys.exc_info()[1]
-        self.stream.write(f"a line of {record.name} cannot be written: {type(fault).__name__}\n")
+        with suppress(OSError, ValueError):  # stderr itself may be closed, and the service goes on
+            self.stream.write(f"a line of {record.name} cannot be written: {type(fault).__name__}\n")
 
 
 def set_up(level: str = "info", form: Literal["json", "text"] = "json") -> None:

@@ -11,6 +11,7 @@ from bridge.config import Config, Endpoint, Listener
 from bridge.rules import Network
 
 _MAX_GREETING = 512  # octets: more than a reply line may have (RFC 5321, 4.5.3.1.5)
+_MAX_ANSWER = 16_384  # octets: the headers of a page and a word
 
 
 def listeners(config: Config) -> Iterator[Finding]:
@@ -67,7 +68,7 @@ def _alive(where: str, place: Endpoint, *, tls: bool) -> Finding:
         with _connection(place, tls=tls) as stream:
             stream.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answer = b""
-            while len(answer) < _MAX_GREETING and (more := stream.recv(_MAX_GREETING)):
+            while len(answer) < _MAX_ANSWER and (more := stream.recv(_MAX_ANSWER)):
                 answer += more
     except OSError:
         answer = b""
