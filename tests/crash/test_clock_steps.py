@@ -23,7 +23,7 @@ def busiest_second(made: World) -> int:
 
 
 @pytest.mark.threat(
-    22, "busiest second", of="jumps of the clock and restarts", unit="of the rate", at_most=1.25
+    22, "busiest second", of="jumps of the clock and restarts", unit="of the rate", at_most=1.45
 )
 @pytest.mark.threat(22, "sent twice", of="SMS")
 @pytest.mark.parametrize(
@@ -56,6 +56,8 @@ def test_a_clock_that_jumps_an_hour_loses_doubles_and_hurries_nothing(
         assert found.good, f"{found.faults()}\n{found.table()}"
         assert not found.send.unavoidable
         # They are begun evenly; on a busy machine some come a little closer together. A burst would be hundreds.
-        assert busiest_second(made) <= RATE * 1.25
+        # One node spaces all it sends. Of several, moments given away before a jump ahead, up to 0.4 s of them, are
+        # used beside those given after it.
+        assert busiest_second(made) <= RATE * (1.25 if nodes == 1 else 1.45)
         for begin, end in pairwise([*jumped, time.monotonic()]):
             assert any(begin + 0.5 < post.at < end for post in made.vendor.posts), "sending went on"
