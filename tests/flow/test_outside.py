@@ -48,14 +48,15 @@ def test_a_wrong_configuration_is_told_whole_and_starts_nothing(tmp_path: Path) 
             vendor,
             smarthost,
             region="Australia",
-            spend_cap={"per_day": "100.00"},
+            spend_cap={"per_day": "much"},
+            desk={"users": "desk-users.yaml"},
             colour="green",
             database="mysql://localhost/sms",
             expire_after="soon",
         )
     served = command("serve", "-c", str(path))
     assert served.returncode == 78
-    for key in ("region", "spend_cap", "colour", "database", "expire_after"):
+    for key in ("region", "spend_cap", "colour", "database", "expire_after", "desk.users"):
         lines = [line for line in served.stderr.splitlines() if f": {key}" in line]
         assert lines, f"nothing is said of {key}"
         assert lines[0].startswith(f"{path}:"), "with its place"
