@@ -193,4 +193,4 @@ def test_any_markup_gives_text(pieces: list[str], cut: bool) -> None:
 def test_hostile_markup_is_done_with_at_once(markup: str) -> None:
     began = time.process_time()
     to_text(markup * (500_000 // len(markup)), cut=True)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 5  # 0.6 s, and four times as long while coverage is traced
