@@ -136,7 +136,10 @@ async def _drain(service: _Service, tasks: Sequence["asyncio.Task[None]"]) -> No
     ending = [*tasks, asyncio.create_task(service.here.drain(), name="heartbeat")]
     if service.mail_in is not None:
         ending.append(asyncio.create_task(service.mail_in.drain(DRAIN_S), name="mail"))
-    await asyncio.wait(ending, timeout=DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
+    _, late = await asyncio.wait(ending, timeout=DRAIN_S + service.config.vendor.send_timeout_ms / 1000)
+    if late:
+        names = ",".join(sorted(task.get_name() for task in late))
+        _LOG.error("some parts do not end by themselves, they are cut off", extra={"parts": names})
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
