@@ -63,15 +63,16 @@ class _Work:
 
     calls: list[_Call]
     item: Item
+    again: bool = False  # after it had failed with others, and after who stood by for it
 
     @staticmethod
-    def of(calls: list[_Call]) -> "_Work":
+    def of(calls: list[_Call], *, again: bool = False) -> "_Work":
         """The work that is done once for all ``calls``."""
         unit, units = calls[0].unit, calls[0].units
         if units is not None:
             unit = lambda tx: units(tx, [call.one for call in calls])  # noqa: E731
         assert unit is not None
-        return _Work(calls, Item(unit))
+        return _Work(calls, Item(unit), again)
 
     @property
     def divisible(self) -> bool:
@@ -239,7 +240,7 @@ class ThreadedDatabase:
     def _commit(self, works: list[_Work]) -> list[_Work]:
         """Have all of it run, and what failed for one of many again for each."""
         self.engine.commit([work.item for work in works])
-        again = [_Work.of([call]) for work in works if work.divisible for call in work.calls]
+        again = [_Work.of([call], again=True) for work in works if work.divisible for call in work.calls]
         if not again:
             return works
         self.engine.commit([work.item for work in again])
@@ -253,13 +254,17 @@ class ThreadedDatabase:
 
     def _deliver(self, works: list[_Work]) -> None:
         topics: set[Topic] = set()
+        later: set[Topic] = set()  # told of after who stood by for it had run
         seen: set[Topic | None] = set()
         for work in works:
-            topics |= work.item.topics
+            if work.again:
+                later |= work.item.topics
+            else:
+                topics |= work.item.topics
             seen |= {call.stood_by for call in work.calls}
             work.answer()
-        if topics - seen:
-            self.told(topics - seen)
+        if told := topics - seen | later:
+            self.told(told)
 
 
 def _works(calls: list[_Call]) -> list[_Work]:

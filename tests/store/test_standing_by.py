@@ -1,12 +1,15 @@
 """A claim that stands by: what is accepted meanwhile is claimed in the same commit, and no wake-up is missed."""
 
 import asyncio
+import threading
+from dataclasses import replace
 
 import pytest
 
 from bridge.errors import StoreError
 from bridge.sms import Input, Kind, Sms, State
 from bridge.store import Claimed, Store
+from bridge.store.database import Tx
 from bridge.store.postgresql import PostgresEngine
 from bridge.store.sqlite import SqliteEngine
 from bridge.store.threads import ThreadedDatabase
@@ -113,3 +116,29 @@ async def test_mails_that_come_together_wake_one_claim_for_all(store: Store) -> 
     while taken < 20:
         taken += len(await asyncio.wait_for(store.claim_next("n1", 100, 0, LONG_S), 60))
     assert taken == 20
+
+
+async def test_what_is_stored_only_at_the_second_try_is_claimed_at_once_too(store: Store) -> None:
+    """One of the mails cannot be stored, so that the others are stored again, after the claim has found nothing."""
+    claiming = await standing_by(store)
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(tx: Tx) -> None:
+        held.set()
+        go_on.wait(60)
+
+    holding = asyncio.create_task(store._write(hold))
+    await asyncio.to_thread(held.wait, 60)
+    good, bad = mail("+61421000001"), mail("+61421000002", header="<other@example.com>")
+    bad = replace(bad, sms=(replace(bad.sms[0], number=None),))  # type: ignore[arg-type]
+    ended = asyncio.gather(store.accept(good), store.accept(bad), return_exceptions=True)
+    await asyncio.sleep(0)
+    go_on.set()
+    await holding
+    accepted, fault = await ended
+    assert isinstance(fault, Exception)
+    assert not isinstance(accepted, BaseException)
+    claimed = await asyncio.wait_for(claiming, 60)
+    if not claimed:
+        claimed = await asyncio.wait_for(store.claim_next("n1", 10, 0, LONG_S), 60)
+    assert [sms.number for sms in claimed] == ["+61421000001"]
