@@ -48,6 +48,7 @@ class _Connection(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     _place = ""
     _coming = True  # a request is awaited or has begun
+    _since = 0.0  # when that was, by the loop's clock
     _in_head = True
     _uncounted = 0  # octets since the last header that ended or the last octet of a body
 
@@ -61,15 +62,28 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._since = self.loop.time()
         peer = transport.get_extra_info("peername")  # None when it was reset before we came to look at it
         self._place = place_of(normal_address(peer[0])) if peer else ""
         alike = sum(isinstance(one, _Connection) and one._place == self._place for one in self.connections)
-        if not peer or len(self.connections) > MAX_CONNECTIONS or alike > MAX_PER_ADDRESS:
+        if not peer or alike > MAX_PER_ADDRESS or not self._has_room():
             transport.abort()
         elif self._tls:
             self._shaking = self.loop.create_task(self._shake_hands(transport, self._tls))
         else:
             self._watch()
+
+    def _has_room(self) -> bool:
+        """Whether this one may stay: when all places are taken, whoever has kept us waiting longest for a request has
+        to go. A request that comes at once is answered before it is the oldest."""
+        if len(self.connections) <= MAX_CONNECTIONS:
+            return True
+        others = (one for one in self.connections if isinstance(one, _Connection) and one is not self)
+        waiting = [one for one in others if one._coming and not one.transport.is_closing()]
+        if not waiting:
+            return False
+        min(waiting, key=lambda one: one._since).transport.abort()
+        return True
 
     async def _shake_hands(self, wire: asyncio.Transport, tls: ssl.SSLContext) -> None:
         """Go on inside TLS. This connection counts already: who says nothing must not take the last file."""
@@ -129,6 +143,7 @@ class _Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._coming = self._in_head = True
+        self._since = self.loop.time()
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -243,18 +243,60 @@ async def test_one_address_cannot_take_all_connections(monkeypatch: pytest.Monke
 
 
 @pytest.mark.threat(6, "floods that kept others out", of="floods")
-async def test_all_addresses_together_cannot_take_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_keeps_us_waiting_longest_makes_room_when_all_places_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No more files are taken than may be, and a request that comes at once is answered all the same."""
     monkeypatch.setattr(http, "MAX_CONNECTIONS", 6)
+    monkeypatch.setattr(http, "REQUEST_S", 600.0)
     async with http_server(APP, "127.0.0.1", 0) as port:
-        held = [connected(f"127.0.0.{2 + index}", port) for index in range(6)]
+        held = [connected("127.0.0.1", port) for _ in range(6)]
         for one in held:
             one.sendall(HEAD)
-        with connected("127.0.0.1", port) as seventh:
-            assert await asyncio.to_thread(_rest, seventh) == b""
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+            assert (await client.post(f"http://127.0.0.1:{port}/", content=b"ok")).text == "ok"
+        answers = [await asyncio.to_thread(_finished, one) for one in held]
+        assert sum(answer.endswith(b"hi") for answer in answers) == 5, "one had to go"
         for one in held:
             one.close()
+
+
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
+async def test_all_addresses_together_cannot_take_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose request is being answered keep their places: then there is room for nobody else."""
+    monkeypatch.setattr(http, "MAX_CONNECTIONS", 6)
+    go_on = asyncio.Event()
+
+    inside = asyncio.Semaphore(0)
+
+    async def slow(request: Request) -> Response:
+        inside.release()
+        await go_on.wait()
+        return PlainTextResponse("done")
+
+    app = Starlette(routes=[Route("/", slow, methods=["POST"])])
+    async with http_server(app, "127.0.0.1", 0) as port:
+        held = [connected("127.0.0.1", port) for _ in range(6)]
+        for one in held:
+            one.sendall(HEAD + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+            await inside.acquire()
+        with connected("127.0.0.1", port) as seventh:
+            assert await asyncio.to_thread(_rest, seventh) == b""
+        go_on.set()
+        for one in held:
+            assert (await asyncio.to_thread(_rest, one)).endswith(b"done")
+            one.close()
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-            assert (await _served(client, port)) == "ok"
+            assert (await _served(client, port)) == "done"
+
+
+def _finished(one: socket.socket) -> bytes:
+    """What is answered to the begun request when it is brought to its end, nothing if the server hung up."""
+    try:
+        one.sendall(b"Content-Length: 2\r\nConnection: close\r\n\r\nhi")
+    except ConnectionError:
+        return b""
+    return _rest(one)
 
 
 async def _served(client: httpx.AsyncClient, port: int) -> str:
