@@ -120,8 +120,11 @@ def signed_at(signature: Signature, fields: Sequence[RawField]) -> float | None:
 
     ``fields`` are those it covers.
     """
-    if signature.signed_at is not None:
-        return float(signature.signed_at)
+    return written_at(fields) if signature.signed_at is None else float(signature.signed_at)
+
+
+def written_at(fields: Sequence[RawField]) -> float | None:
+    """When the mail was written by its Date, if that is among ``fields``: seconds since 1970, None if unknown."""
     date = next((field.value for field in fields if field.known_as == b"date"), b"")
     if len(date) > _MAX_DATE:
         return None

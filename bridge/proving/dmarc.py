@@ -38,8 +38,9 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What came of it: the finding; if it holds, the addresses of the signed To and Cc (lower-case), when it was
-    signed, until when that is believed, and whether it covers a Message-ID that can be read, and the Content-Type."""
+    """What came of it: the finding; if it holds, the addresses of the signed To and Cc (lower-case), when the mail was
+    written (by its covered Date, whichever signature is looked at; else when it was signed), until when that is
+    believed, and whether it covers a Message-ID that can be read, and the Content-Type."""
 
     finding: Finding
     to: frozenset[str] = frozenset()
@@ -110,7 +111,7 @@ async def look(
             return Signed(
                 Finding(True),
                 _addresses(covered),
-                at_s,
+                dkim_verify.written_at(covered) or at_s,
                 at_s + lasts_s,
                 covers_id=any(message_ids(value) for value in _unfolded(covered, b"message-id")),
                 covers_type=not dkim_verify.leaves_type_open(one, fields, covered),

@@ -441,6 +441,17 @@ async def test_a_mail_handed_in_again_is_not_paid_for_again(
     assert len(await server.sms()) == 1
 
 
+@pytest.mark.threat(11, "paid for twice by replay", of="replays")
+async def test_a_mail_that_loses_one_of_its_signatures_is_not_paid_for_again(
+    start: Starter, names: NameServer
+) -> None:
+    server = await started(start, names, policy_of(CLINIC))
+    nameless = without("message-id")
+    inner = forged_tags(mail(), tags={"t": str(NOW - 50)}, names=nameless)
+    assert "1 SMS queued" in await answer(server, forged_tags(inner, tags={"t": str(NOW)}, names=nameless))
+    assert "already taken, not sent again" in await answer(server, inner)
+
+
 def read_otherwise() -> list[bytes]:
     """One mail signed as Google does, under each Content-Type that its body does not gainsay."""
     flowed = "text/plain; charset=utf-8"
