@@ -110,7 +110,8 @@ def test_our_own_mails_come_back_and_automatic_answers_to_them_end_there(
 
 
 def _posted(send: Callable[[str], httpx.Response], port: int) -> None:
-    with pytest.raises(httpx.RemoteProtocolError):
+    # A connection that is closed with octets of the request unread is reset, whatever was answered before.
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         send(f"http://127.0.0.1:{port}/")
 
 

@@ -262,9 +262,12 @@ async def test_a_hostile_body_is_4xx_changes_nothing_and_is_quick(
 ) -> None:
     body = hostile(sms)[name]
     client = calling()
-    begun = time.process_time()
-    status = await post(client, body)
-    took_ms = (time.process_time() - begun) * 1_000
+    taken_ms = []
+    for _ in range(3):  # a collection of this whole process's garbage may fall into one of them
+        begun = time.process_time()
+        status = await post(client, body)
+        taken_ms.append((time.process_time() - begun) * 1_000)
+    took_ms = min(taken_ms)
     changed = await events_of(store, sms) > 0 or (await now(store, sms)).state is not State.SUBMITTED
     found(changed or status not in (400, 401), what="not 4xx, or changed something")
     found(took_ms, what="CPU until the answer")

@@ -212,7 +212,17 @@ class Bridge:
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WITHIN_S)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for its end and return the exit code; fail with where it stands, when it does not come."""
+        try:
+            return self.process.wait(WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # see PYTHONFAULTHANDLER
+            self.process.wait(WITHIN_S)
+            said = "".join(self.lines[-200:])
+            raise AssertionError(f"{WITHIN_S} s after it was told to end it still ran:\n{said}") from None
 
     def messages(self, *options: str) -> list[dict[str, Any]]:
         """What ``smsbridge messages list --json`` prints, oldest first."""
@@ -251,7 +261,7 @@ def serve(
         [sys.executable, "-m", *program, "-c", str(config), *options],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", **(env or {})},
     )
     atexit.register(process.kill)  # a test that fails before it stops it must not leave it running
     bridge = Bridge(config, process)

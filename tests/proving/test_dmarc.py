@@ -44,7 +44,7 @@ HONEST: dict[str, Make] = {
         mail(), tags={"h": " : ".join(SIGNED).replace(" : to", "\r\n\t:to")}
     ),
     "without a time, but with a Date": lambda: forged_tags(mail(), tags={"t": None}),
-    "with x= in the future": lambda: forged_tags(mail(), tags={"t": str(NOW), "x": str(NOW + 900)}),
+    "with x= in the future": lambda: forged_tags(mail(), tags={"t": str(NOW), "x": str(NOW + DAY)}),
     "with a tag that nobody knows": lambda: forged_tags(mail(), tags={"zz": "1"}),
     "with i= below the domain": lambda: forged_tags(mail(), tags={"i": "jo@ward.clinic.example"}),
     "Message-ID not covered": lambda: signed(mail(), names=tuple(n for n in SIGNED if n != "message-id")),
