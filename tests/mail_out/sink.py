@@ -87,8 +87,9 @@ class Sink:
 
 def abort(server: SMTP) -> None:
     """Hang up without a word."""
-    if server.transport:
-        cast(asyncio.Transport, server.transport).abort()  # uvloop's are of no such class
+    wire = cast("asyncio.Transport | None", server.transport)  # uvloop's are of no such class
+    if wire and not wire.is_closing():  # asyncio of Python 3.11.2 cannot abort what is closed
+        wire.abort()
 
 
 def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
