@@ -124,10 +124,11 @@ async def test_a_header_without_end_is_cut_long_before_its_time(begun: bytes, fl
 @pytest.mark.threat(18, "requests without end that held a connection", of="requests")
 async def test_requests_may_come_before_the_answer_to_the_first_but_not_without_end(port: int) -> None:
     one_request = HEAD + b"Content-Length: 2\r\n\r\nok"
+    the_last = HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\nok"
 
     def asked(count: int) -> bytes:
         with connected("127.0.0.1", port) as one:
-            one.sendall(one_request * count)
+            one.sendall(one_request * (count - 1) + the_last)
             return _rest(one)
 
     assert (await asyncio.to_thread(asked, http.MAX_WAITING)).count(b"HTTP/1.1 200 OK") == http.MAX_WAITING
@@ -157,7 +158,8 @@ async def test_requests_may_come_before_the_answer_to_the_first_but_not_without_
 )
 async def test_no_request_is_smuggled_behind_one_that_lies_about_its_length(port: int, lie: bytes) -> None:
     """Two servers that see different ends see different requests; so an unclear end is no request."""
-    second = b"POST /names HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    second = b"POST /names HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+    second += b"Connection: close\r\n\r\n" if lie == b"\r\n" else b"\r\n"
     with connected("127.0.0.1", port) as one:
         one.sendall(HEAD + lie + second)
         said = await asyncio.to_thread(_rest, one)
@@ -172,9 +174,10 @@ async def test_no_request_is_smuggled_behind_one_that_lies_about_its_length(port
 async def test_a_trailer_is_no_header(port: int) -> None:
     body = b"2\r\nok\r\n0\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n"
     with connected("127.0.0.1", port) as one:
-        one.sendall(b"POST /names HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        head = b"Host: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        one.sendall(b"POST /names HTTP/1.1\r\n" + head + body)
         said = await asyncio.to_thread(_rest, one)
-    assert said.endswith(b"host,transfer-encoding")
+    assert said.endswith(b"host,transfer-encoding,connection")
 
 
 @pytest.mark.threat(18, "requests without end that held a connection", of="requests")

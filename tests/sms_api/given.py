@@ -47,8 +47,8 @@ Behave = Callable[[Reader, Writer], Awaitable[None]]
 
 
 @asynccontextmanager
-async def server(behave: Behave) -> AsyncIterator[str]:
-    """Listen on loopback and let ``behave`` do what it likes with each connection."""
+async def server(behave: Behave, port: int = 0) -> AsyncIterator[str]:
+    """Listen on loopback (``port`` 0: any free one) and let ``behave`` do what it likes with each connection."""
 
     async def connected(reader: Reader, writer: Writer) -> None:
         try:
@@ -58,7 +58,7 @@ async def server(behave: Behave) -> AsyncIterator[str]:
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    listener = await asyncio.start_server(connected, "127.0.0.1", port)
     host, port = listener.sockets[0].getsockname()[:2]
     try:
         yield f"http://{host}:{port}"

@@ -59,11 +59,11 @@ async def success(form: dict[str, str]) -> bytes:
 
 @asynccontextmanager
 async def vendor_that(
-    answer: Callable[[dict[str, str]], Awaitable[bytes]] = success,
+    answer: Callable[[dict[str, str]], Awaitable[bytes]] = success, port: int = 0
 ) -> AsyncIterator[Vendor]:
-    """Run a vendor by hand."""
+    """Run a vendor by hand; ``port`` 0 is any free one."""
     vendor = Vendor(answer)
-    async with server(vendor.serve) as url:
+    async with server(vendor.serve, port) as url:
         vendor.url = url
         yield vendor
 

@@ -14,7 +14,7 @@ from bridge.sms import Sms, State
 from bridge.store import Actor, Store
 from tests.given_store import in_state, now, queued, until
 from tests.sms_api.given import TOKEN
-from tests.submit.given import REFUSED, Vendor, submitting, success, vendor_that, whole
+from tests.submit.given import REFUSED, Vendor, submitting, vendor_that, whole
 
 
 def numbers(count: int) -> list[str]:
@@ -142,12 +142,9 @@ async def test_while_the_vendor_is_down_nothing_is_lost_and_it_is_sent_when_it_i
 
         await until(tried, "they were not tried")
         assert {(await now(store, sms)).reached for sms in many} <= {0, 1}
-        back = Vendor(success)
-        port = int(url.rpartition(":")[2])
-        listener = await asyncio.start_server(back.serve, "127.0.0.1", port)
-        for sms in many:
-            await in_state(store, sms, State.SUBMITTED)
-        listener.close()
+        async with vendor_that(port=int(url.rpartition(":")[2])) as back:
+            for sms in many:
+                await in_state(store, sms, State.SUBMITTED)
     assert sorted(back.numbers) == numbers(3)
 
 
