@@ -1,5 +1,8 @@
 """The prefix check, the number types and the codes of no country: where an SMS may go."""
 
+import re
+from collections.abc import Callable
+
 import phonenumbers
 import pytest
 from hypothesis import given
@@ -133,6 +136,60 @@ def test_no_example_number_of_the_world_leaks_and_every_allowed_mobile_passes() 
     found(len(leaked), of=len(EXAMPLES), what="leaked")
     found(len(refused), of=len(EXAMPLES), what="allowed mobiles refused")
     assert (leaked, refused) == ([], [])
+
+
+_FULL_WIDTH, _ARABIC = (
+    str.maketrans("0123456789", digits) for digits in ("０１２３４５６７８９", "٠١٢٣٤٥٦٧٨٩")
+)
+# How somebody may write a costly number so that it looks like another, or half of it: d is its E.164 digits.
+_ODD: tuple[Callable[[str], str], ...] = (
+    *(
+        lambda d, at=at: f"{at}{d}"
+        for at in ("", "0", "00", "0011", "+0", "+00", "++", "+ ", "+61", "+610", "+614")
+    ),
+    *(
+        lambda d, at=at: f"{at}{d}"
+        for at in ("0061", "04", "+61 (0)", "*31#", "#31#", "1831", "1832", "141", "*67")
+    ),
+    *(
+        lambda d, end=end: f"+{d}{end}"
+        for end in ("0", "00000", ";ext=1", "x1", "#", ",1", "p1", "@", "/61421000001")
+    ),
+    lambda d: f"+{d[:-1]}",
+    lambda d: f"+{d[:4]}",
+    lambda d: d[-8:],
+    lambda d: d[:6],
+    lambda d: f"+61421000001/{d}",
+    lambda d: f"0421000001 {d}",
+    lambda d: f"+61\u200b{d}",
+    lambda d: f"+{d}".translate(_FULL_WIDTH),
+    lambda d: f"+{d}".translate(_ARABIC),
+    lambda d: f"+614{d[3:]}".translate(_ARABIC),
+    lambda d: f"+{'-'.join(d)}",
+    lambda d: f"+({d[:2]})/.{d[2:]}",
+)
+
+
+def _says(text: str, number: Number) -> bool:
+    """Whether the digits that stand in ``text`` are those of this Australian number, as people dial it there."""
+    rest = number.e164.removeprefix("+61")
+    typed = re.sub(r"[ ()./+-]", "", text)
+    return re.fullmatch(rf"(?:(?:00|0011)?610?|0){rest}", typed, re.ASCII) is not None
+
+
+@pytest.mark.threat(13, "leaked", of="example numbers of the world")
+def test_no_odd_form_of_a_number_leads_to_another() -> None:
+    leaked, tried = [], 0
+    for _, _, e164 in EXAMPLES:
+        for odd in _ODD:
+            text = odd(e164[1:])
+            number = phone.parse(text, "AU")
+            passes = number is not None and phone.allowed(number, ["+614"], (), _MOBILE) is None
+            tried += 1
+            if number is not None and passes and not (number.e164.startswith("+614") and _says(text, number)):
+                leaked.append((text, number.e164))
+    found(len(leaked), of=tried)
+    assert leaked == []
 
 
 def test_no_costly_kind_passes_even_when_the_whole_world_is_allowed() -> None:
