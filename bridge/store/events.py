@@ -4,6 +4,7 @@ News that matches nothing is kept for a while and tried again when the vendor's 
 an event may be faster than the answer to the POST.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from bridge.event import Event
@@ -35,6 +36,8 @@ def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
         return "kept"
     if has_room(tx, terms, sms):
         insert(tx, event, sms.id, mark)
+    else:
+        event = replace(event, price=None)  # each is a row, and what is no more stored is not known again
     return _apply(tx, terms, sms, event)
 
 

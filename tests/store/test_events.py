@@ -118,6 +118,17 @@ async def test_a_flood_about_one_sms_is_bounded_but_still_applied(
     assert story.sms.state is State.DELIVERED
 
 
+async def test_a_flood_of_prices_of_one_sms_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "MAX_OF_ONE", 5)
+    sms = await sent(store)
+    for n in range(20):
+        await store.record_event(status(sms.message_id, News.PENDING, job=f"j{n}", price=100))
+    assert (await state(store, sms)).price == 500
+    for price in (1, 2, 1, 2):
+        await store.record_event(status(sms.message_id, News.PENDING, job="j0", price=price))
+    assert (await state(store, sms)).price == 500
+
+
 async def test_the_raw_text_is_kept_within_bounds(store: Store) -> None:
     sms = await sent(store)
     await store.record_event(replace(status(sms.message_id), raw="x" * 100_000))
