@@ -1,14 +1,16 @@
 """What falls due by time alone: doubts to be told, summaries to be written, old rows to be dropped."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from bridge.report import notices
+from bridge.report.values import StoredMail
 from bridge.sms import HOUR, MINUTE, NEVER, Sms
 from bridge.store import events, joining, nodes, optouts, outbox, using
 from bridge.store.changing import mail_and_group, save
 from bridge.store.database import Tx
-from bridge.store.rows import sms_of
+from bridge.store.rows import mail_of, sms_of
 from bridge.store.terms import Terms
 
 SET_BACK_MS: Final = MINUTE  # less than that is waited for
@@ -77,11 +79,22 @@ def _summary(tx: Tx, terms: Terms, batch: str) -> None:
     row = tx.one("take_batch", id=batch)
     if row is None or row[0] is None or row[0] > tx.now:
         return  # another node is at it or was faster, or the group has grown
-    mail = outbox.with_wishes_of_group(tx, mail_and_group(tx, batch)[0], batch)
+    if (mail := _first_mail(tx, batch, group)) is not None:
+        _tell(tx, terms, batch, group, mail)
+    tx.run("batch_summarized", id=batch, at=tx.now)
+
+
+def _tell(tx: Tx, terms: Terms, batch: str, group: Sequence[Sms], mail: StoredMail) -> None:
     for notice in notices.summary(group, mail):
         outbox.write(tx, terms, notice, mail=mail, group=batch)
         for sms in group:
             told = notices.told_by_summary(sms, mail)
             if told != sms.told:
                 save(tx, replace(sms, told=told))
-    tx.run("batch_summarized", id=batch, at=tx.now)
+
+
+def _first_mail(tx: Tx, batch: str, group: Sequence[Sms]) -> StoredMail | None:
+    """Return the mail that a group began with, or the first that is left: a node may have forgotten the only phone of
+    that one while another took the next part of the same mail."""
+    row = tx.one("mail_by_id", id=batch) or (tx.one("mail_by_id", id=group[0].mail_id) if group else None)
+    return outbox.with_wishes_of_group(tx, mail_of(row), batch) if row else None

@@ -10,11 +10,13 @@ import pytest
 
 from bridge.decide.values import Accept
 from bridge.event import Event, News
+from bridge.phone import parse
 from bridge.report.values import MailKind
 from bridge.retry import Answer, Stop
 from bridge.sms import MINUTE, Input, Kind, Sms, State
 from bridge.store import SmsFilter, Store
 from bridge.store.database import Tx
+from bridge.store.forgetting import Person, forget_sms
 from bridge.store.threads import ThreadedDatabase
 from tests.store.conftest import Clock, Opener, mail
 from tests.store.test_standing_by import commits
@@ -92,6 +94,33 @@ async def test_parts_of_a_split_mail_at_both_are_one_group(opened: Opener, clock
     (summary,) = await one.claim_mail(10)
     assert summary.mail.kind is MailKind.SUMMARY
     assert len(summary.sms) == 8
+
+
+async def test_a_group_whose_first_mail_is_forgotten_as_it_grows_is_summed_up(opened: Opener) -> None:
+    """Without a first mail the sweep failed, again and again, and with it all reports of the node."""
+    one, two = await opened(), await opened()
+    await one.accept(mail())
+    (first,) = await one.claim("n", 1)
+    await one.record_event(news(first))
+    for work in await one.claim_mail(9):
+        await one.mail_sent(work.mail.id)
+    number = parse(NUMBER, "AU")
+    assert number is not None
+    person = Person.of(number)
+    more = mail(*(f"+6142100001{n}" for n in range(6)))
+    await at_once(
+        one, lambda s: s._write(lambda tx: forget_sms(tx, person, 0)[0]), two, lambda s: _taken(s, more)
+    )
+    assert await one.show(first.message_id) is None
+    for sms in await two.claim("n", 10):
+        await two.record_event(news(sms))
+    await two.sweep_notices()
+    (summary,) = await two.claim_mail(10)
+    assert (summary.mail.kind, len(summary.sms)) == (MailKind.SUMMARY, 6)
+
+
+async def _taken(store: Store, asked: Accept) -> int:
+    return len((await store.accept(asked)).queued)
 
 
 async def all_but_two(store: Store) -> list[Sms]:
