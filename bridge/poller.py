@@ -133,7 +133,7 @@ class Poller:
         if event is not None and fresh and await self._store.record_event(event) == "applied":
             log.info("a poll told news", extra={"sms": sms.message_id, "result": event.result})
             return
-        await self._store.polled(sms.id, polled.input)
+        await self._store.polled(sms.id, polled.input, sms.message_id)
 
     async def _credit_hold(self, sms: Sms) -> None:
         facts = (("alarm", "credit-hold"), ("account", sms.account), ("message_id", sms.message_id))

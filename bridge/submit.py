@@ -250,7 +250,9 @@ class Submitter:
             self._unstored -= tries > 0
 
     async def _finish(self, sms: Sms, outcome: Outcome) -> None:
-        after = await self._store.finish(sms.id, outcome.input, outcome.answer, outcome.vendor_ids)
+        after = await self._store.finish(
+            sms.id, outcome.input, outcome.answer, outcome.vendor_ids, sms.message_id
+        )
         _tell(sms, outcome, after)
 
     async def _sweep(self) -> None:

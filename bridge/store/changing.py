@@ -22,6 +22,13 @@ def sms_by_id(tx: Tx, sms_id: int) -> Sms | None:
     return sms_of(row) if row else None
 
 
+def the_same_sms(tx: Tx, sms_id: int, message_id: str | None) -> Sms | None:
+    """Return the SMS with that id if it has that MessageID (None: any): SQLite gives the id of an SMS that was
+    forgotten away again, while the vendor is still asked about the one that had it."""
+    sms = sms_by_id(tx, sms_id)
+    return sms if sms is not None and message_id in (None, sms.message_id) else None
+
+
 def sms_by_message_id(tx: Tx, message_id: str) -> Sms | None:
     """Return the SMS with that MessageID of ours, in any case."""
     row = tx.one("sms_by_message_id", message_id=message_id.upper())

@@ -17,7 +17,7 @@ from bridge.report.values import MailKind, OutboxState
 from bridge.sms import FINAL, HOUR, Sms, State
 from bridge.store import accepting, joining, optouts
 from bridge.store.database import Tx
-from bridge.store.purging import AT_ONCE, drop_group, drop_sms, joined_to
+from bridge.store.purging import AT_ONCE, drop_group, drop_sms, is_needed, joined_to
 from bridge.store.rows import facts_of, mail_of, sms_of, wishes_text
 from bridge.store.terms import Terms
 from bridge.store.values import Trace
@@ -150,9 +150,12 @@ def _is_about(person: Person, kind: str, facts: str) -> bool:
 
 
 def forget_sms(tx: Tx, person: Person, after: int) -> tuple[int, int | None]:
-    """Drop the next SMS to the person; return how many went, and behind which to go on (None: that was all)."""
+    """Drop the next SMS to the person; return how many went, and behind which to go on (None: that was all).
+
+    One of which a mail of ours has still to tell stays: the phone may have answered since the work began.
+    """
     found = [sms_of(row) for row in tx.all("sms_to", tail=person.tail, after=after, limit=AT_ONCE)]
-    ended = [sms for sms in found if sms.state in FINAL]
+    ended = [sms for sms in found if sms.state in FINAL and not is_needed(tx, sms.id, sms.mail_id)]
     mails = {mail for sms in ended for mail in (sms.mail_id, *joined_to(tx, sms.id))}
     for sms in ended:
         _forget_marks(tx, sms)

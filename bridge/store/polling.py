@@ -7,7 +7,7 @@ from bridge.report.values import MailKind, NewNotice, OutboxState
 from bridge.retry import Answer
 from bridge.sms import MINUTE, NEWS_KIND, SECOND, Input, Kind, Sms, State
 from bridge.store import accounts, alarms, matching, outbox, replies
-from bridge.store.changing import change, sms_by_id
+from bridge.store.changing import change, the_same_sms
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.terms import Terms
@@ -34,9 +34,9 @@ def due(tx: Tx, terms: Terms, limit: int) -> tuple[Sms, ...]:
     return taken
 
 
-def polled(tx: Tx, terms: Terms, sms_id: int, given: Input) -> Sms | None:
-    """Apply what a poll told."""
-    sms = sms_by_id(tx, sms_id)
+def polled(tx: Tx, terms: Terms, sms_id: int, given: Input, message_id: str | None) -> Sms | None:
+    """Apply what a poll told; see `Store.polled`."""
+    sms = the_same_sms(tx, sms_id, message_id)
     if sms is None:
         return None
     new = change(tx, terms, sms, given)

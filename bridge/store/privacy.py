@@ -1,6 +1,7 @@
 """The verbs of privacy: what is kept no longer, a person forgotten, and the record of who did what."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -50,7 +51,8 @@ class Privacy:
     async def forget(self, number: Number, actor: Actor, pause: Pause) -> Trace:
         """Do away with all that is known of the person with that number; return what was there.
 
-        Nothing is done while some of it is under way: the answer says what. ``pause`` is awaited between batches.
+        Nothing is done while some of it is under way: the answer says what. So does it of what came under way
+        meanwhile, which stays. ``pause`` is awaited between batches.
         """
         person = Person.of(number)
         rows = await self._database.read(lambda tx: forgetting.rows_of(tx, person))
@@ -70,11 +72,20 @@ class Privacy:
         for part in rows.parts():
             await self._database.write(partial(forgetting.forget_rows, rows=part, person=person))
             await pause()
-        after: int | None = 0
-        while after is not None:
-            _, after = await self._database.write(partial(forgetting.forget_sms, person=person, after=after))
-            await pause()
-        return found
+        while True:
+            after: int | None = 0
+            while after is not None:
+                _, after = await self._database.write(
+                    partial(forgetting.forget_sms, person=person, after=after)
+                )
+                await pause()
+            left = await self._database.read(lambda tx: forgetting.trace(tx, self._terms, person, rows))
+            if left.under_way or left.mails_due:
+                return replace(
+                    left, sms=found.sms, events=found.events, mails=found.mails, alarms=found.alarms
+                )
+            if not left.sms:  # else what was under way is over by now
+                return found
 
     async def wipe(self, *, rewrite: bool = False) -> bool:
         """Have the database let go of what was dropped; False: somebody still reads what was before.

@@ -90,7 +90,7 @@ def _stages(retention: Retention) -> list[_Stage]:
 def _empty_sms(tx: Tx, rows: Sequence[Row]) -> Purged:
     emptied, mails = 0, set()
     for _, sms_id, mail_id in rows:
-        if not _is_needed(tx, sms_id, mail_id) and tx.run("empty_sms", id=sms_id):
+        if not is_needed(tx, sms_id, mail_id) and tx.run("empty_sms", id=sms_id):
             shorten_notes(tx, sms_id)
             mails |= {mail_id, *joined_to(tx, sms_id)}
             emptied += 1
@@ -123,7 +123,7 @@ def _empty_mails(tx: Tx, rows: Sequence[Row]) -> Purged:
 
 
 def _drop_records(tx: Tx, rows: Sequence[Row]) -> Purged:
-    going = [(sms_id, mail_id) for _, sms_id, mail_id in rows if not _is_needed(tx, sms_id, mail_id)]
+    going = [(sms_id, mail_id) for _, sms_id, mail_id in rows if not is_needed(tx, sms_id, mail_id)]
     mails = {mail for sms_id, mail_id in going for mail in (mail_id, *joined_to(tx, sms_id))}
     dropped = sum(drop_sms(tx, sms_id) for sms_id, _ in going)
     tx.run("count_habits_from")
@@ -177,7 +177,8 @@ def _is_under_way(tx: Tx, sms_id: int) -> bool:
     return tx.one("sms_under_way", id=sms_id) is not None
 
 
-def _is_needed(tx: Tx, sms_id: int, mail_id: str) -> bool:
+def is_needed(tx: Tx, sms_id: int, mail_id: str) -> bool:
+    """Return whether a mail of ours that is still to be made or sent speaks of the SMS."""
     return tx.one("sms_is_needed", sms_id=sms_id, mail_id=mail_id) is not None
 
 

@@ -316,6 +316,50 @@ async def test_a_person_with_something_under_way_is_told_so_and_kept(store: Stor
     assert await store.privacy.acts() == ()
 
 
+async def test_what_a_person_answers_while_it_is_forgotten_still_reaches_the_sender(store: Store) -> None:
+    """The mail is under way: dropped, it would be lost, and on SQLite the next one would have its id."""
+    rows = []
+    for n in range(30):  # more than one batch
+        rows += await sent(store, PERSON, header=f"<{n}@x>")
+    for sms in rows:
+        await news(store, sms)
+    await all_mailed(store)
+
+    told: list[str] = []
+
+    async def answered() -> None:
+        if not told:
+            told.append("I come")
+            await answers(store, rows[-1], told[0])
+
+    left = await store.privacy.forget(number(), ME, answered)
+    (work,) = await store.claim_mail(9)
+    assert (work.mail.kind, dict(work.mail.facts)["text"]) == (MailKind.REPLY, "I come")
+    assert (left.mails_due, (await store.privacy.trace(number())).sms) == (1, 1)
+    await store.mail_sent(work.mail.id)
+    assert (await store.privacy.forget(number(), ME, nothing)).mails_due == 0
+    assert (await store.privacy.trace(number())).sms == 0
+
+
+async def test_an_answer_about_who_was_forgotten_is_none_about_who_has_its_id_now(store: Store) -> None:
+    """The vendor's answer may come after its own news of it, and after the person was forgotten."""
+    await store.accept(mail(PERSON, header="<first@x>"))
+    (gone,) = await store.claim("n1", 1)
+    await news(store, gone)
+    await all_mailed(store)
+    await store.privacy.forget(number(), ME, nothing)
+    await store.accept(mail(OTHER, header="<second@x>"))
+    (sms,) = await store.claim("n1", 1)
+    ids = ("V-of-the-first",)
+    given = Input(Kind.SENT, gone.attempts)
+    assert await store.finish(gone.id, given, Answer.CLEAR, ids, gone.message_id) is None
+    assert await store.polled(gone.id, Input(Kind.NEWS_DELIVERED), gone.message_id) is None
+    assert (await store.vendor_ids(gone.id), await store.vendor_ids(sms.id)) == ((), ())
+    unclear = await store.finish(sms.id, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR, (), sms.message_id)
+    assert unclear is not None
+    assert unclear.state is State.UNKNOWN
+
+
 async def test_a_person_is_forgotten_in_a_group_whose_others_stay(store: Store, clock: Clock) -> None:
     numbers = [f"+6142100000{n}" for n in range(1, 8)]
     for sms in await sent(store, *numbers):

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from bridge.event import Event, News
+from bridge.phone import parse
 from bridge.retry import Stop
 from bridge.sms import Sms, State
 from bridge.store import Actor, Store
 from tests.given_store import in_state, now, queued, until
 from tests.sms_api.given import TOKEN
 from tests.submit.given import REFUSED, Vendor, submitting, vendor_that, whole
+
+GONE, STAYS = "+61421000001", "+61421000002"
 
 
 def numbers(count: int) -> list[str]:
@@ -58,6 +62,41 @@ async def test_a_fault_of_ours_on_the_way_is_unclear_and_not_sent_again(store: S
         after = await in_state(store, sms, State.UNKNOWN)
     assert after.attempts == 1
     assert vendor.posts == []
+
+
+async def test_an_answer_about_who_was_forgotten_ends_no_other_sms(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The vendor's news came before its answer, and the person was forgotten in between: their id is another's."""
+    caplog.set_level(logging.INFO)
+    answered = {GONE: asyncio.Event(), STAYS: asyncio.Event()}
+
+    async def slow(form: dict[str, str]) -> bytes:
+        await answered[form["Number"]].wait()
+        return whole() if form["Number"] == GONE else whole(REFUSED % b"Invalid number", "400 Bad Request")
+
+    async def nothing() -> None: ...
+
+    async def told() -> bool:
+        return any(getattr(record, "sms", None) == first.message_id for record in caplog.records)
+
+    async with vendor_that(slow) as vendor, submitting(store, vendor.url):
+        (first,) = await queued(store, [GONE])
+        await posted(vendor, 1)
+        await store.record_event(Event("webhook", "status", first.message_id, GONE, "{}", News.DELIVERED))
+        for work in await store.claim_mail(9):
+            await store.mail_sent(work.mail.id)
+        number = parse(GONE, "AU")
+        assert number is not None
+        await store.privacy.forget(number, Actor("kim"), nothing)
+        (second,) = await queued(store, [STAYS])
+        assert second.id == first.id
+        await posted(vendor, 2)
+        answered[GONE].set()
+        await until(told, "its answer was never told")
+        assert (await now(store, second)).state is State.SENDING
+        answered[STAYS].set()
+        await in_state(store, second, State.FAILED)
 
 
 # --- the rate, and how many at once ---
