@@ -39,7 +39,7 @@ def clean(tx: Tx, terms: Terms) -> None:
     events.try_missed(tx, terms, AT_ONCE)
     events.clean(tx, terms, AT_ONCE)
     nodes.clean(tx)
-    using.clean(tx, AT_ONCE * 10)
+    using.clean(tx, terms, AT_ONCE * 10)
 
 
 def look_at_clock(tx: Tx) -> None:

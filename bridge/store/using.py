@@ -13,7 +13,7 @@ from typing import Final
 from bridge.decide.over import later_words, limit_words, refusal
 from bridge.decide.use import ALL, PACED, UNLIMITED, Cap, Key, Over, Use, caps_for, judge, key_of, latest
 from bridge.decide.values import Accept, Refuse
-from bridge.decide.windows import Span, moment
+from bridge.decide.windows import Span, moment, window
 from bridge.errors import OverLimit
 from bridge.rules import money
 from bridge.sms import HOUR, Sms, cost
@@ -34,6 +34,7 @@ _MONEY_SPANS: Final[Mapping[str, Span]] = {
     "spend_per_day": "day",
     "spend_cap": "day",
 }
+_CAP: Final = (ALL, "spend_cap")
 _REFUSED_BY: Final = "refused by "
 _LEAST_MS: Final = {"minute": HOUR, "hour": HOUR, "day": DAY, "month": DAY}  # between two alarms of paced SMS
 
@@ -115,6 +116,17 @@ class Counting:
             _add_up(tx, sender)
         for row in tx.each("used_of", asked) if behind else rows:
             self._rows[row[0], row[1]] = _Counted.of(row)
+        if ALL in self._senders:
+            self._begin_cap(tx)
+
+    def _begin_cap(self, tx: Tx) -> None:
+        """Let the cap of all begin with what each has spent today: it may be set when others are counted already, and
+        what those give back later is to be in it."""
+        row = self._rows.get(_CAP)
+        if row is None or row.ends <= tx.now:
+            spent = tx.one("spent_by_all", now=tx.now)
+            day = window("day", tx.now, self._zone)
+            self._rows[_CAP] = _Counted(*_CAP, day.begins, day.ends, used=spent[0] if spent else 0)
 
     def take(self, tx: Tx, one: Taking) -> Dues | Refuse:
         """Reserve what the new SMS of a mail use; return when each that is not refused is due, nothing for now.
@@ -223,8 +235,11 @@ def settle(tx: Tx, before: Sms, after: Sms) -> None:
         tx.run("settle", sender=after.sender, at=after.created_at, money=change)
 
 
-def clean(tx: Tx, limit: int) -> None:
-    """Drop what was used in windows that are over."""
+def clean(tx: Tx, terms: Terms, limit: int) -> None:
+    """Drop what was used in windows that are over, and of a cap that is none any more: what is taken meanwhile is not
+    in it."""
+    if terms.settings.spend_cap is None:
+        tx.run("drop_cap")
     tx.run("drop_used", before=tx.now - KEPT_MS)
     tx.run("drop_settled", before=tx.now - LONGEST_MS, limit=limit)
 

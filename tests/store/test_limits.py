@@ -340,6 +340,33 @@ async def test_one_cap_holds_for_all_senders_and_tells_none_of_the_others(opened
     assert (counts.spent, counts.cap, counts.refusals) == (2 * PRICE, 2 * PRICE, {"spend_cap": 1})
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_cap_that_is_set_later_counts_what_was_spent_before(
+    opened: Opener, clock: Clock, again: bool
+) -> None:
+    """Else what was taken before and is given back now would make room that never was used."""
+    if again:
+        capped = await opened(timezone=SYDNEY, spend_cap=100 * PRICE)
+        await taken(capped, spending(A))
+        await capped.close()
+    store = await opened(timezone=SYDNEY)
+    await store.expire()
+    before = [sms for n in range(6) for sms in await taken(store, spending(A, sender=f"{n}@x"))]
+    clock.forward(HOUR)
+    store = await opened(timezone=SYDNEY, spend_cap=(8 + again) * PRICE)
+    await taken(store, spending(A, sender="late@x"))
+    assert (await used(store, ""))["spend_cap"] == (7 + again) * PRICE
+    for sms in before:
+        await store.cancel(sms.message_id, Actor("kim"))
+    assert (await used(store, ""))["spend_cap"] == (1 + again) * PRICE
+    for n in range(7):
+        await taken(store, spending(A, sender=f"after{n}@x"))
+    assert "server" in await refused(store, spending(A))
+    clock.forward(DAY)
+    await taken(store, spending(A))
+    assert (await used(store, ""))["spend_cap"] == PRICE
+
+
 async def test_many_prices_that_were_not_foreseen_are_added_up(store: Store, clock: Clock) -> None:
     numbers = [f"+6142100{n:04}" for n in range(70)]
     await taken(store, spending(*numbers, spend_per_day=100 * PRICE))

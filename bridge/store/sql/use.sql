@@ -24,6 +24,14 @@ RETURNING at, money;
 -- name: used_now
 SELECT {used} FROM used u INDEXED BY used_by_end WHERE u.ends > :now ORDER BY u.sender, u.name LIMIT :limit;
 
+-- name: spent_by_all
+SELECT CAST(coalesce(sum(d.used + d.changed), 0) AS BIGINT) FROM (
+    SELECT {used} FROM used u INDEXED BY used_by_end WHERE u.ends > :now AND u.begins <= :now AND u.name = 'spend_per_day'
+) AS d;
+
+-- name: drop_cap
+DELETE FROM used WHERE sender = '' AND name = 'spend_cap';
+
 -- name: drop_used
 DELETE FROM used WHERE ends < :before;
 
