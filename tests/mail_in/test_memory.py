@@ -146,11 +146,12 @@ async def test_a_thousand_idle_connections_cost_little_and_network_senders_get_i
 @pytest.mark.threat(6, "peak RSS growth", of="floods", unit="MiB", at_most=100)
 async def test_hundreds_who_send_an_octet_at_a_time_hold_nobody_up(process: Process) -> None:
     await asyncio.to_thread(normal_mail, process.port)
-    before, over = process.peak(), asyncio.Event()
+    before, over, dripping = process.peak(), asyncio.Event(), asyncio.Semaphore(0)
 
     async def drip(begun: bytes) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", process.port)
         writer.write(begun)
+        dripping.release()
         while not over.is_set():
             writer.write(b"x")
             await asyncio.sleep(0.05)
@@ -158,6 +159,8 @@ async def test_hundreds_who_send_an_octet_at_a_time_hold_nobody_up(process: Proc
 
     envelope = f"EHLO c\r\nMAIL FROM:<ups@plant.example>\r\nRCPT TO:<{NUMBER}>\r\nDATA\r\n".encode()
     slow = [asyncio.create_task(drip(begun)) for begun in [b"", b"EHLO ", envelope] * 130]
+    for _ in slow:
+        await dripping.acquire()
     took = [await asyncio.to_thread(normal_mail, process.port) for _ in range(10)]
     over.set()
     await asyncio.gather(*slow)
