@@ -42,9 +42,9 @@ def read(raw: bytes) -> MailView:
     for part in mail.walk():
         kind = part.get_content_type()
         if kind == "text/plain" and not text:
-            text = _payload(part).decode("utf-8", "replace")
+            text = _text(part)
         elif kind == "text/html" and not html:
-            html = _payload(part).decode("utf-8", "replace")
+            html = _text(part)
         elif kind.startswith("image/") and part["Content-ID"]:
             pictures[part["Content-ID"].strip("<>")] = _data_url(kind, _payload(part))
     for cid, url in pictures.items():
@@ -77,6 +77,11 @@ def _decoded(field: str) -> str:
 def _payload(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    """A part's text with line ends as pages have them: a CR would be shown as a sign that nobody sees."""
+    return _payload(part).decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def _data_url(kind: str, content: bytes) -> str:

@@ -185,7 +185,8 @@ async def test_our_mails_are_listed_and_shown_as_their_reader_sees_them(desk: De
     assert "&lt;+61421000001@sms.local&gt;" in page
     assert "no smarthost is configured" in page
     assert f'href="/messages/{sms.id}"' in page
-    assert "Danke" in page  # its text part
+    assert "\n&gt; Danke\n" in page  # its text part
+    assert "U+000D" not in page
     html = (await desk.get(f"/mails/{reply}/html")).text
     assert "Danke" in html
     assert 'src="data:image/png;base64,iVBOR' in html
