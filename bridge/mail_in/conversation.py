@@ -3,6 +3,7 @@
 Must not know the store, nor how a recipient or a mail is decided.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -16,7 +17,7 @@ from bridge.mail_in.house import House
 from bridge.mail_in.intake import Transaction
 from bridge.mail_in.logins import Outcome
 from bridge.mail_in.replies import Reply
-from bridge.mail_in.room import Held
+from bridge.mail_in.room import SMALL, Held
 from bridge.mail_in.settings import Listener
 from bridge.rules import MAX_RECIPIENTS
 
@@ -277,7 +278,7 @@ class Conversation(Connection):
             signed=mail.standing.signed,
         )
         try:
-            await self._collect(collector)
+            await self._collect(collector, known=mail.standing.known)
             self.wait_for_ever()  # a commit is not hurried
             if collector.refusal is not None:
                 self._refuse(collector, collector.refusal)
@@ -288,16 +289,19 @@ class Conversation(Connection):
         self.say(outcome.reply)
         self._unacknowledged = outcome.unacknowledged
 
-    async def _collect(self, collector: Collector) -> None:
-        """Read the mail to its end."""
+    async def _collect(self, collector: Collector, *, known: bool) -> None:
+        """Read the mail to its end. Big ones of strangers share what is left for them, or a few dozen at once would
+        make everybody wait for each of their answers."""
         self.say(replies.GO_AHEAD)
         await self.flush()
         self.wait_at_most(self.house.settings.timeouts.data_ms)
         try:
-            while (rest := collector.feed(await self.octets(_READ))) is None:
+            while (rest := collector.feed(chunk := await self.octets(_READ))) is None:
                 if collector.hopeless:
                     self._refuse(collector, collector.refusal or replies.TOO_BIG)
                     raise Over
+                if not known and collector.size > SMALL:
+                    await asyncio.sleep(self.house.strangers_flow.wait(len(chunk)))
         except (EOFError, ConnectionError):
             _log_unended(self.client, collector)
             raise

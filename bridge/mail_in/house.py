@@ -11,7 +11,7 @@ from bridge.mail_in import replies
 from bridge.mail_in.intake import Intake, Standing, standing_of
 from bridge.mail_in.logins import Logins
 from bridge.mail_in.replies import Reply
-from bridge.mail_in.room import UNNAMED, Connections, Full, Memory, within
+from bridge.mail_in.room import STRANGERS_PER_S, UNNAMED, Connections, Flow, Full, Memory, within
 from bridge.mail_in.settings import Settings, Tls
 from bridge.mail_in.talk import Talk
 from bridge.rules import Policy
@@ -34,6 +34,7 @@ class House:
         self.intake = intake
         self.logins = Logins(settings.users, self.loop.time)
         self.memory = Memory(settings.max_memory)
+        self.strangers_flow = Flow(STRANGERS_PER_S, self.loop.time)
         self.draining = False
         self.greeting = replies.checked(f"220 {settings.hostname} ESMTP")
         self.hello = replies.checked(f"250 {settings.hostname}")

@@ -1,4 +1,4 @@
-"""How much may go on at once: connections, and the octets of mails held in memory. Counts only, no I/O."""
+"""How much may go on at once: connections, octets of mails held in memory, octets that come in. Counts only, no I/O."""
 
 import ipaddress
 from collections.abc import Callable, Iterable
@@ -7,6 +7,9 @@ from typing import Final, Literal
 from bridge.rules import Network
 
 SMALL: Final = 64 * 1024  # a mail up to this size draws on a share that big mails cannot use up
+
+# What strangers send goes through the loop that serves everybody, at some 10 ms for a megabyte.
+STRANGERS_PER_S: Final = 16 * 1024 * 1024
 
 UNNAMED: Final = ""  # the place of connections whose client is not known yet
 
@@ -109,6 +112,21 @@ class Held:
         self._memory.strangers_left -= 0 if self._known else large
         self._small += small
         self._large += large
+
+
+class Flow:
+    """Lets the octets of all who share it through at ``per_second``, in the order in which they came."""
+
+    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._free = 0.0
+
+    def wait(self, octets: int) -> float:
+        """Return for how many seconds whoever brought so many octets has to wait before it brings more."""
+        now = self._clock()
+        self._free = max(self._free, now) + octets / self._per_second
+        return self._free - now
 
 
 def within(address: str, networks: Iterable[Network]) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from bridge.decide import Client as Connected
 from bridge.decide import Refuse, at_rcpt, candidates
-from bridge.mail_in import connection
+from bridge.mail_in import connection, house
 from bridge.message import read
 from tests.attack.clients import From
 from tests.given_store import opened
@@ -77,6 +77,28 @@ async def test_a_declared_size_is_held_against_the_strangers_share_alone(start: 
 
     assert await asyncio.to_thread(ask, "127.0.0.2") == "452 4.3.1"
     assert await asyncio.to_thread(ask, "127.0.0.1") == "250 2.1.0"
+
+
+@pytest.mark.threat(6, "floods that kept others out", of="floods")
+async def test_big_mails_of_strangers_share_what_is_left_for_them_and_others_do_not_wait(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece of them is work for the loop: sixty at once made a normal mail wait for ten seconds."""
+    monkeypatch.setattr(house, "STRANGERS_PER_S", 512 * KIB)
+    server = await start(policy=POLICY_HERE)
+    began = time.monotonic()
+
+    def ended(address: str, to: str) -> float:
+        with From(address, server.port) as client:
+            assert client.envelope(to, sender="ups@plant.example") == ["250 2.1.5 OK"]
+            client.mail(ALARM + b"words of a text\r\n" * 50_000)
+        return time.monotonic() - began
+
+    strangers = [asyncio.to_thread(ended, f"127.0.0.{n}", "postmaster") for n in (2, 3)]
+    *ends, known = await asyncio.gather(*strangers, asyncio.to_thread(ended, "127.0.0.1", NUMBER))
+    at_least = 2 * (17 * 50_000 - 3 * 64 * KIB) / (512 * KIB)
+    assert max(ends) >= at_least
+    assert known < max(ends)
 
 
 async def test_mails_to_postmaster_are_bounded_however_many_addresses_they_come_from(tmp_path: Path) -> None:
