@@ -222,9 +222,8 @@ class Intake:
             stored = await self._committed(self._store.postmaster(body.octets, place))
             full = replies.POSTMASTER_FULL
         elif special.kind == "bounce":
-            stored = not _is_bounce(transaction, body) or await self._committed(
-                self._store.bounce(special.key)
-            )
+            came_back = await loop.run_in_executor(self._for_strangers, _is_bounce, transaction, body)
+            stored = not came_back or await self._committed(self._store.bounce(special.key))
             full = replies.REPLIES_FULL
         else:
             text = await loop.run_in_executor(self._threads, _text_of, body)

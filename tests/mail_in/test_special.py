@@ -1,9 +1,12 @@
 """Mail to addresses of ours that make no SMS: postmaster, the vendor's replies, bounces of our own mails."""
 
 import asyncio
+import threading
 
 import pytest
 
+from bridge import message
+from bridge.message import InboundMail, read
 from bridge.report.values import MailKind
 from tests.mail_in.client import Client
 from tests.mail_in.conftest import STRANGERS, Running, Starter
@@ -102,6 +105,26 @@ async def test_an_absence_note_to_a_bounce_address_is_no_bounce(start: Starter) 
     assert [mail.bounced for mail in await server.store.list_outbox(None, 10) if mail.id == reply.id] == [
         True
     ]
+
+
+async def test_what_strangers_write_to_special_addresses_is_read_beside_the_loop(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth of a second for one of 8 MB, and whoever had an answer of a phone knows a bounce address."""
+    server = await start()
+    key = await reply_key(server)
+    read_in: list[str] = []
+
+    def noted(raw: bytes) -> InboundMail:
+        read_in.append(threading.current_thread().name)
+        return read(raw)
+
+    monkeypatch.setattr(message, "read", noted)
+    await send(server, f"reply+{key}@sms.local", REPLY)
+    reply = next(mail for mail in await server.store.list_outbox(None, 10) if mail.kind is MailKind.REPLY)
+    big = b"Content-Type: text/html\r\n\r\n" + b"<p>no such user</p>\r\n" * 100_000
+    assert await send(server, f"bounce+{reply.bounce_key}@sms.local", big) == ["250 2.0.0 OK"]
+    assert [name.startswith("mail-read") for name in read_in] == [True, True]
 
 
 async def test_a_mail_to_postmaster_is_handed_on_as_it_came(start: Starter) -> None:
