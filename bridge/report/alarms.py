@@ -119,6 +119,13 @@ _KNOWN: Final[Mapping[str, Alarm]] = {
         _LOOK_AT_SENDER
         + " If it is a machine that repeats its alarm, limits.join_same makes one SMS of many.",
     ),
+    "joined-many": Alarm(
+        "A sender repeats one text without end",
+        "A thousand mails with the same text have come for one SMS. They cost no more SMS, and no limit counts them, "
+        "but each is kept in the database.",
+        "Look at the machine that sends them. If somebody else sends in its name, take its rule out or change its "
+        "password, and restart the service.",
+    ),
     "limit": Alarm(
         "A sender has reached a limit",
         "Mails of this sender above the limit are refused, and the sender is told when the limit resets.",
@@ -171,6 +178,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "what": "What",
     "expires": "Expires on",
     "used": "Used so far",
+    "joined": "Mails for one SMS",
 }
 _NAMES: Final = frozenset({"alarm", "key", "stop"})
 

@@ -56,7 +56,7 @@ def _take(tx: Tx, terms: Terms, taking: Sequence[Taking]) -> dict[str, tuple[Sms
         tx.add("insert_mail", [values_of_mail(one.mail, one.mail_id, tx.now, one.batch) for one in kept])
     new = _insert(tx, terms, kept)
     if texts:
-        joining.store(tx, texts.values(), new)
+        joining.store(tx, terms, texts.values(), new)
     stored = iter(new)
     return {one.mail_id: tuple(islice(stored, len(one.fresh))) for one in kept}
 

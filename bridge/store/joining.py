@@ -12,13 +12,15 @@ from bridge.decide.values import JoinSame, NewSms
 from bridge.joining import Joined, Step, Window, next_step
 from bridge.sms import Sms, State
 from bridge.sms_text import joined
-from bridge.store import keys
+from bridge.store import alarms, keys
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.taking import Taking, Waiting
+from bridge.store.terms import Terms
 from bridge.store.values import DAY
 
 NOTE: Final = "joined: the same text came again"
+MANY: Final = 1_000  # mails for one SMS: the admin hears of it, since each is a row, and no limit counts them
 
 
 @dataclass(slots=True)
@@ -156,7 +158,7 @@ def begun(one: Taking, place: int, sms: Sms) -> Sms:
     return waiting.sms
 
 
-def store(tx: Tx, texts: Iterable[SameText], new: Sequence[Sms]) -> None:
+def store(tx: Tx, terms: Terms, texts: Iterable[SameText], new: Sequence[Sms]) -> None:
     """Write what `settle` found, once the mails and their ``new`` SMS are stored."""
     ids = {sms.message_id: sms.id for sms in new if sms.joined}
     told = [(_id(same.waiting, ids), same) for same in texts]
@@ -177,6 +179,7 @@ def store(tx: Tx, texts: Iterable[SameText], new: Sequence[Sms]) -> None:
     for sms_id, same in told:
         if sms_id is not None and same.waiting is not None and same.waiting.mails:
             _tell(tx, sms_id, same.waiting)
+            _alarm(tx, terms, same.waiting)
 
 
 def _id(waiting: Waiting | None, ids: dict[str, int]) -> int | None:
@@ -203,6 +206,14 @@ def _tell(tx: Tx, sms_id: int, waiting: Waiting) -> None:
     line = {"sms_id": sms_id, "note": NOTE, "times": len(waiting.mails), "at": tx.now}
     if not tx.run("join_again", **line):
         tx.run("join_history", **line)
+
+
+def _alarm(tx: Tx, terms: Terms, waiting: Waiting) -> None:
+    assert waiting.sms is not None
+    if waiting.count - len(waiting.mails) < MANY <= waiting.count:
+        sender = waiting.sms.sender
+        facts = (("alarm", "joined-many"), ("sender", sender), ("joined", f"{waiting.count:,}"))
+        alarms.note(tx, terms, f"joined-many:{sender}", facts)
 
 
 def clean(tx: Tx, limit: int) -> None:

@@ -11,7 +11,7 @@ from bridge.report.values import MailKind
 from bridge.retry import Answer
 from bridge.rules import MORE
 from bridge.sms import HOUR, MINUTE, Input, Kind, Sms, State
-from bridge.store import Accepted, Actor, SmsFilter, SmsStory, Store
+from bridge.store import Accepted, Actor, SmsFilter, SmsStory, Store, joining
 from tests.store.conftest import Clock, Opener, mail
 from tests.store.test_optouts import WHO
 from tests.store.test_two_nodes import at_once
@@ -71,6 +71,28 @@ async def test_the_first_goes_at_once_and_the_rest_as_one_that_counts_them(
     assert second.expires_at == clock.now + 12 * HOUR
     (line,) = [one for one in (await story_of(store, second)).history if one.note.startswith("joined")]
     assert line.times == 56
+
+
+async def test_the_admin_hears_once_of_a_text_that_comes_without_end(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No limit counts what is joined, and each mail is a row: nobody would see it before the disk is full."""
+    monkeypatch.setattr(joining, "MANY", 20)
+
+    async def told() -> list[dict[str, str]]:
+        return [dict(one.facts) for one in await store.list_outbox(None, 100) if one.kind is MailKind.ALARM]
+
+    for n in range(20):
+        await store.accept(alarm(n))
+    assert await told() == []
+    await asyncio.gather(*(store.accept(alarm(n)) for n in range(20, 60)))
+    (facts,) = await told()
+    assert (facts["alarm"], facts["sender"]) == ("joined-many", "ann@clinic.example")
+    clock.forward(WITHIN)
+    await delivered(store)
+    for n in range(60, 100):
+        await store.accept(alarm(n))
+    assert len(await told()) == 1
 
 
 async def test_every_joined_mail_is_found_with_the_sms_that_tells_it(store: Store) -> None:
