@@ -37,6 +37,7 @@ class Session(asyncio.Protocol):
         self._wire = cast(asyncio.Transport, smtp.transport)
         self._unread = bytearray()
         self._texts: list[str] = []
+        self._begun = 0  # octets of the lines of a reply that has not ended
         self._replies: deque[Reply] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._fault = ""
@@ -104,7 +105,7 @@ class Session(asyncio.Protocol):
         self._unread = rest
         for line in lines:
             self._take(bytes(line))
-        if len(rest) + sum(map(len, self._texts)) > MAX_REPLY or len(self._replies) > MAX_REPLY // 1_000:
+        if len(rest) + self._begun > MAX_REPLY or len(self._replies) > MAX_REPLY // 1_000:
             self._fail("the smarthost says too much")
         self._wake()
 
@@ -120,9 +121,10 @@ class Session(asyncio.Protocol):
             self._fail("the smarthost does not speak SMTP")
             return
         self._texts.append((found[3] or b"").decode("ascii", "replace"))
+        self._begun += len(line) + 2
         if found[2] != b"-":
             self._replies.append(Reply(int(found[1]), " ".join(self._texts)))
-            self._texts = []
+            self._texts, self._begun = [], 0
 
     def _fail(self, why: str) -> None:
         self._fault = self._fault or why

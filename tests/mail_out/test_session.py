@@ -168,6 +168,13 @@ async def test_what_is_no_smtp_is_later_and_never_a_hand_over(junk: str) -> None
     assert one.mails in ([], [b""])
 
 
+async def test_a_reply_of_lines_without_a_text_is_too_long_like_any_other() -> None:
+    """They counted for nothing: the loop came to a standstill over them, and with it all that comes in."""
+    async with host("PIPELINING", mail="250-\r\n" * 50_000 + "250-") as one, out(one) as mail_out:
+        async with asyncio.timeout(10.0):
+            assert isinstance(await mail_out.hand_over("", TO, RAW), Later)
+
+
 async def test_what_is_said_unasked_is_not_taken_for_an_answer() -> None:
     async with host("PIPELINING", dot="250 taken\r\n421 closing down") as one, out(one) as mail_out:
         assert isinstance(await mail_out.hand_over("", TO, RAW), Sent)
