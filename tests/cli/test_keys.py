@@ -18,6 +18,8 @@ from bridge.mail_out import Signer
 from tests.cli.given import Bench, Done
 from tests.flow.running import WITHIN_S
 
+pytestmark = pytest.mark.traced
+
 PASSWORD = "correct horse battery"
 
 

@@ -10,6 +10,8 @@ from tests.cli.given import Bench
 from tests.cli.test_doctor import found
 from tests.postgres import Server
 
+pytestmark = pytest.mark.traced
+
 
 @pytest.fixture
 def address(bench: Bench, postgres: Server) -> str:

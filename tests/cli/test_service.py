@@ -15,6 +15,8 @@ from tests.cli.given import Bench
 from tests.flow.running import WITHIN_S, serve
 from tests.given_store import queued
 
+pytestmark = pytest.mark.traced
+
 FREE = ("--smtp-port=0", "--desk-port=0", "--hook-port=0", "--simulator-port=0")
 
 

@@ -17,6 +17,8 @@ from tests.flow.running import Bridge, Loop, Smarthost, command, serve, wait_for
 from tests.flow.stranger import Stranger
 from tests.mail_out.sink import certificate
 
+pytestmark = pytest.mark.traced
+
 PHONE = "+61421000001"
 PASSWORD = "correct horse battery"
 SECRETS = {

@@ -13,6 +13,8 @@ import pytest
 from tests.flow.running import Bridge, Smarthost, Vendor, command, serve, wait_for, world, write_config
 from tests.threats import found
 
+pytestmark = pytest.mark.traced
+
 JO = "jo@clinic.example"
 PHONE = "+61421000001"
 

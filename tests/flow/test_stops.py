@@ -12,9 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.flow.mails import JO, hand_in, mail
 from tests.flow.running import Bridge, Loop, Mail, Smarthost, serve, wait_for, world, write_config
 from tests.flow.stranger import Form, Made, Said, Stranger
+
+pytestmark = pytest.mark.traced
 
 
 @contextlib.contextmanager

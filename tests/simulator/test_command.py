@@ -15,6 +15,8 @@ from bridge.simulator.server import end, is_loopback, running
 
 from .conftest import WAIT_S
 
+pytestmark = pytest.mark.traced
+
 PROGRAM = (sys.executable, "-m", "bridge.simulator", "--port", "0")
 
 
