@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from bridge.sms import Kind
+from bridge.store import Actor
 from tests.given_store import until
 from tests.web import given
 from tests.web.given import Desk
@@ -18,6 +19,9 @@ WAIT_MS = 60_000
 WIDTHS = (360, 800, 1280)
 # Text and its ground: the least contrast of all texts on the page (WCAG 2.2, 1.4.3).
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+
+# Every line of text as it is seen: what is cut off (.clamp, .cut) lies on nothing.
+OVERLAPPING = (Path(__file__).parent / "overlapping.js").read_text(encoding="utf-8")
 
 
 class Tab:
@@ -44,6 +48,11 @@ class Tab:
     async def too_wide(self) -> int:
         over: int = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return max(0, over)
+
+    async def overlapping(self) -> list[str]:
+        """The words of every two cells of a row that lie on each other."""
+        found: list[str] = await self.page.evaluate(OVERLAPPING)
+        return found
 
     async def frame_fits(self) -> bool:
         """True once the frame is as high as its mail. Asked anew each time: a wait inside the page needs the
@@ -195,7 +204,15 @@ async def test_every_page_is_readable_at_every_width(browser: Browser, desk: Des
     await desk.mailed(["waits"])
     (*_, mail) = await desk.made_mails()
     await desk.store.note_alarm("credit-hold", [("alarm", "credit-hold"), ("account", "z" * 90)])
-    paths = ["/", "/?text=none", "/?before=1", "/mails", f"/mails/{mail}", "/nothing"]
+    kim = Actor("kim.of.a.very.long.name", "command line")
+    for what, about in (
+        ("forget", given.NUMBER),
+        ("user add", "ann@a.very.long.domain.example"),
+        ("send", 1),
+    ):
+        await desk.store.privacy.note(kim, what, about, of="M" * 35, configuration="0" * 16)
+    await desk.store.opt_out(given.NUMBER, kim, "a-long-name-of-an-account", "a word of the note " * 5)
+    paths = ["/", "/?text=none", "/?before=1", "/mails", f"/mails/{mail}", "/nothing", "/audit", "/optouts"]
     paths += [f"/messages/{one.message_id}" for one in (held, sms)]
     async with shown(browser, desk, scheme=scheme) as tab:
         for path in paths:
@@ -203,6 +220,7 @@ async def test_every_page_is_readable_at_every_width(browser: Browser, desk: Des
                 await tab.page.set_viewport_size({"width": width, "height": 800})
                 await tab.go(path)
                 assert await tab.too_wide() == 0, (path, width)
+                assert await tab.overlapping() == [], (path, width)
                 assert await tab.page.locator("h1").count() == 1, path
                 await tab.page.evaluate(
                     "for (const one of document.querySelectorAll('details')) one.open = true"
