@@ -30,9 +30,11 @@ def as_json(objects: Iterable[Mapping[str, Any]]) -> None:
         print(_UNSEEN.sub(lambda found: json.dumps(found.group())[1:-1], line))
 
 
-def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
-    """Print ``columns`` of the rows aligned under their names, or ``empty`` when there are none."""
-    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+def as_table(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str, *, whole: str = ""
+) -> None:
+    """Print ``columns`` of the rows aligned under their names, the one named ``whole`` uncut; or ``empty``."""
+    cells = [[_cell(row.get(name), name == whole) for name in columns] for row in rows]
     if not cells:
         print(empty, file=sys.stderr)
         return
@@ -48,7 +50,7 @@ def clean(text: str) -> str:
 
 def shorter(text: str) -> str:
     """Return ``text`` on one line, cut to the width of a column."""
-    line = clean(" ".join(text.split()))
+    line = _line(text)
     return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"
 
 
@@ -77,5 +79,10 @@ def fail(say: str) -> int:
     return 1
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else shorter(str(value))
+def _line(text: str) -> str:
+    return clean(" ".join(text.split()))
+
+
+def _cell(value: object, whole: bool) -> str:
+    text = "" if value is None else str(value)
+    return _line(text) if whole else shorter(text)

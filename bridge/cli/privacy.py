@@ -168,4 +168,5 @@ def _print(acts: Sequence[Act], options: Namespace, config: Config) -> None:
         }
         for act in acts
     )
-    as_table(cells, ("at", "who", "via", "what", "about", "details"), "nothing was done")
+    columns = ("at", "who", "via", "what", "about", "details")
+    as_table(cells, columns, "nothing was done", whole="details")

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.retry import Answer
 from bridge.sms import Input, Kind
-from bridge.store import Store
+from bridge.store import Actor, Store
 from tests.cli.given import Bench
 from tests.given_store import queued, submitted
 
@@ -81,6 +81,12 @@ def test_a_person_is_forgotten_when_nothing_is_under_way(
     audit = bench("audit", "list").out
     assert "+61421•••001" in audit
     assert "0001" not in audit.replace("•••001", "")
+
+
+def test_the_mark_of_a_configuration_is_never_cut_off(bench: Bench) -> None:
+    facts = {"parts": "mail,send,events,reports,web", "version": "10.10.10", "configuration": "a1" * 8}
+    bench.store(lambda store: store.privacy.note(Actor("smsbridge", "service"), "start", **facts))
+    assert bench("audit", "list").out.endswith(f"configuration {'a1' * 8}\n")
 
 
 def test_what_operators_do_is_recorded_with_who_did_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
