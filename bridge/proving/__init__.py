@@ -4,8 +4,8 @@ Asks DNS and reckons; must not know the store, SMTP or which rule names which pr
 """
 
 from bridge.proving.body_digest import BodyDigest, Digests
-from bridge.proving.dns import Resolver
+from bridge.proving.dns import Resolver, Unanswered
 from bridge.proving.evidence import Evidence, evidence_of
 from bridge.proving.prover import Prover
 
-__all__ = ["BodyDigest", "Digests", "Evidence", "Prover", "Resolver", "evidence_of"]
+__all__ = ["BodyDigest", "Digests", "Evidence", "Prover", "Resolver", "Unanswered", "evidence_of"]

@@ -34,6 +34,7 @@ from tests.flow.running import Loop, Vendor, command, serve
 from tests.flow.running import write_config as flow_config
 from tests.given_store import opened
 from tests.mail_out.sink import certificate, saying, serving
+from tests.proving.name_server import running
 
 SECRET = "s3cret-canary"  # the password of the sink's user
 
@@ -407,6 +408,29 @@ def test_the_published_key_is_compared_with_ours(bench: Bench, names: Callable[.
     told = found(bench)[what]
     assert told[0] == "warning", "a name server that is down does not mean that there is no record"
     assert "do not answer" in told[1]
+
+
+def test_who_proves_senders_by_dns_is_told_whether_it_answers(bench: Bench) -> None:
+    with running() as names:
+        rules = [
+            {"match": ["*@clinic.example", "*@*.clinic.example"], "proof": ["dmarc"]},
+            {"match": ["ann@partner.example"], "proof": ["spf"]},
+            {"match": ["*@plant.example"], "proof": ["network"], "networks": ["10.0.0.0/8"]},
+        ]
+        dns_block = {"servers": [f"127.0.0.1:{names.port}"], "timeout": "1s"}
+        bench.configure(senders=rules, dns=dns_block)
+        told = found(bench)
+        assert told["DNS of senders"] == ("ok", "answers about clinic.example, partner.example")
+        names.trouble["_dmarc.partner.example"] = "servfail"
+        told = found(bench)
+        assert told["DNS of senders"] == ("ok", "answers about clinic.example")
+        assert told["DNS partner.example"][0] == "warning"
+        names.trouble["_dmarc.clinic.example"] = "silence"
+        told = found(bench, 1)
+        assert told["DNS of senders"][0] == "fault"
+        assert "dns.servers" in told["DNS of senders"][1]
+        bench.configure(senders=rules[2:], dns=dns_block)
+        assert "DNS of senders" not in found(bench), "nobody needs it"
 
 
 def test_an_ed25519_key_is_found_too(bench: Bench, names: Callable[..., None]) -> None:

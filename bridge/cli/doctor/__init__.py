@@ -13,6 +13,7 @@ from bridge.cli.doctor.certificates import certificates
 from bridge.cli.doctor.database import database
 from bridge.cli.doctor.finding import Finding, Verdict
 from bridge.cli.doctor.listeners import listeners
+from bridge.cli.doctor.name_servers import name_servers
 from bridge.cli.doctor.records import dkim_record, from_domains, reply_domain
 from bridge.cli.doctor.retention import retention
 from bridge.cli.doctor.smarthost import smarthost
@@ -50,7 +51,7 @@ async def _examine(config: Config) -> list[Finding]:
         retention,
     ):
         found += await asyncio.to_thread(_all, trial, config)
-    return [*found, *await accounts(config)]
+    return [*found, *await name_servers(config), *await accounts(config)]
 
 
 def _all(trial: Callable[[Config], Iterable[Finding]], config: Config) -> list[Finding]:
