@@ -1,10 +1,12 @@
 """`SmsApi`: one object for all accounts of the vendor; every verb ends in a value, never in an error of the wire."""
 
+import asyncio
 import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -21,7 +23,10 @@ SEND_CONNECTIONS: Final = 40
 POLL_CONNECTIONS: Final = 10
 POLL_DEADLINE_S: Final = 20.0
 MAX_ANSWER: Final = 64 * 1024
+LONG_ANSWER: Final = 16 * 1024  # read beside the loop: one of 2 MB may be made to take three seconds
 MAX_LIST: Final = 2 * 1024 * 1024  # a page of 100 received SMS of ten segments each, escaped
+
+_T = TypeVar("_T")
 
 _SEND_HEADERS: Final = httpx.Headers(
     {
@@ -56,6 +61,7 @@ class SmsApi:
         self._send_url = httpx.URL(send_url)
         self._rest_url = rest_url.rstrip("/")
         self._mode = mode
+        self._reader = ThreadPoolExecutor(1, "vendor-read")
         self._zone = ZoneInfo(vendor_timezone)
         self._clean = Scrubber(
             secret for one in accounts.values() for secret in (one.token, one.auth_token or "")
@@ -104,26 +110,33 @@ class SmsApi:
         answer = await self._poll(sms.account, url)
         if isinstance(answer, str):
             return polling.no_answer(answer)
-        return polling.polled(sms, answer, self._zone, self._clean)
+        return await self._read(answer, lambda: polling.polled(sms, answer, self._zone, self._clean))
 
     async def replies(self, sms: Sms) -> Listed:
         """Ask for the answers to one SMS."""
         answer = await self._poll(sms.account, polling.replies_url(self._rest_url, sms.message_id))
         if isinstance(answer, str):
             return Listed(why=answer)
-        return polling.replies(sms, answer, self._zone, self._clean)
+        return await self._read(answer, lambda: polling.replies(sms, answer, self._zone, self._clean))
 
     async def received(self, account: str, minutes: int, page: int = 1) -> Listed:
         """Ask for one page (from 1) of everything an account received in the last ``minutes``."""
         answer = await self._poll(account, polling.received_url(self._rest_url, minutes, page))
         if isinstance(answer, str):
             return Listed(why=answer)
-        return polling.received(answer, self._zone, page, self._clean)
+        return await self._read(answer, lambda: polling.received(answer, self._zone, page, self._clean))
 
     async def close(self) -> None:
         """Wait for every send that runs, cut off polls, and close all connections."""
         await self._sends.close()
         await self._polls.close(cut=True)
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, answer: Answer, read: Callable[[], _T]) -> _T:
+        """Return what ``read`` makes of an answer."""
+        if len(answer.body) <= LONG_ANSWER:
+            return read()
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
     async def _sent(self, sms: Sms, form: bytes, before: Callable[[], None]) -> Outcome:
         try:
@@ -133,7 +146,8 @@ class SmsApi:
             return sending.not_sent(sms, self._clean(str(error)), wait_ms)
         except Unclear as error:
             return sending.unclear(sms, self._clean(str(error)))
-        return sending.outcome(sms, answer, self._clean, time.time_ns() // 1_000_000)
+        now = time.time_ns() // 1_000_000
+        return await self._read(answer, lambda: sending.outcome(sms, answer, self._clean, now))
 
     async def _poll(self, account: str, url: str) -> Answer | str:
         """Return the answer to a poll, or in words why there is none."""

@@ -1,13 +1,14 @@
 """The three polls: only words say "no such message"; every other trouble is no answer."""
 
 import json
+import threading
 
 import httpx
 import pytest
 
-from bridge.event import News
+from bridge.event import Fields, News
 from bridge.sms import Kind
-from bridge.sms_api import Credentials, Listed, Polled
+from bridge.sms_api import Credentials, Listed, Polled, reasons
 from tests.sms_api.given import AUTH, SMS, an_sms, api_that
 
 FOUND = {
@@ -55,6 +56,24 @@ async def test_a_status_poll_asks_by_our_id_with_the_raw_token() -> None:
     assert str(request.url) == f"https://vendor.example/rest/get/status/{SMS.message_id}"
     assert request.headers["authorization"] == f"Basic {AUTH}"
     assert request.headers["accept"] == "application/json"
+
+
+async def test_a_long_answer_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 2 MB, made for it, takes three seconds: mails that come in meanwhile must not wait for them."""
+    read_in: list[str] = []
+    read = reasons.read
+
+    def noted(body: bytes) -> Fields:
+        read_in.append(threading.current_thread().name)
+        return read(body)
+
+    monkeypatch.setattr(reasons, "read", noted)
+    long = b"<root><Result>Success</Result><Messages>" + b"<a/>" * 20_000 + b"</Messages></root>"
+    async with api_that(lambda request: httpx.Response(200, content=long)) as api:
+        for ask in (api.status, api.replies, api.send, lambda _: api.received("default", 5)):
+            read_in.clear()
+            await ask(SMS)
+            assert {name.partition("_")[0] for name in read_in} == {"vendor-read"}
 
 
 @pytest.mark.parametrize(
