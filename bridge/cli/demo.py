@@ -153,7 +153,8 @@ def _held(stack: contextlib.ExitStack, name: str, port: int) -> int:
     except OSError as fault:
         reason = (fault.strerror or "no reason").lower()
         raise ConfigError(
-            f"cannot listen on 127.0.0.1:{port}: {reason}; --{name}-port 0 takes any free one"
+            f"cannot listen on 127.0.0.1:{port}: {reason}; --{name}-port 0 takes any free one "
+            f'(make run ARGS="--{name}-port 0")'
         ) from fault
     return int(holder.getsockname()[1])
 

@@ -116,7 +116,9 @@ def dkim_keygen(options: Namespace) -> int:
     try:
         _write_new(Path(options.out), private.encode())
     except FileExistsError:
-        return fail(f"{options.out} is there already: a key is never overwritten")
+        return fail(
+            f"{options.out} is there already: a key is never overwritten; name another file with --out"
+        )
     print(f"; {options.out} holds the private key: the service must be able to read it, nobody else.")
     print("; Publish this TXT record:")
     print(f"{signer.record_name()}. IN TXT {zone_text(record)}")
