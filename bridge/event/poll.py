@@ -5,6 +5,7 @@ Shapes: REST v2.04 (T). Whether an answer is one at all (HTTP status, credential
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from itertools import islice
 from typing import Final
 
 from bridge.errors import EventError
@@ -15,6 +16,7 @@ from bridge.event.values import Event, News
 from bridge.event.words import CREDIT_HOLD, classify, squeezed
 
 MAX_RECIPIENTS: Final = 1_000
+MAX_REPLIES: Final = 1_000  # to one SMS; of more than some hundred the store keeps none
 _SAME_ENDING: Final = 8  # digits that tell two spellings of a number are one
 
 
@@ -50,7 +52,8 @@ def from_replies(fields: Fields, message_id: str, zone: tzinfo) -> tuple[Event, 
     replies = (
         reply for one in _mappings(fields.get("recipients")) for reply in _mappings(one.get("smsreplies"))
     )
-    return tuple(_reply(reply, message_id, id_of(fields, "jobnum", "jobnumber"), zone) for reply in replies)
+    job = id_of(fields, "jobnum", "jobnumber")
+    return tuple(_reply(reply, message_id, job, zone) for reply in islice(replies, MAX_REPLIES))
 
 
 def from_received(fields: Fields, zone: tzinfo) -> tuple[Event, ...]:

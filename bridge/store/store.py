@@ -4,6 +4,7 @@ Each raises StoreError when the database cannot do it now (see there what that s
 cancelled while it waits undoes nothing.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -68,6 +69,7 @@ PUT_OFF_S: Final = 5.0  # so long after a mail could not be stored we are not re
 # What nodes do one after the other, in one order in each commit: no ring of nodes that wait. Whoever noted that a 250
 # was heard sends the next mail later.
 _HEARD, _MAILS, _ANSWERS = range(3)
+EVENTS_AT_ONCE: Final = 64  # of the vendor's that wait to be stored: a mail that comes waits behind no more
 COUNTS_EVERY_S: Final = 5.0  # counting a million rows costs some 50 ms
 
 
@@ -100,6 +102,7 @@ class Store:
         self._checked_at = -CHECK_EVERY_S
         self._put_off: tuple[float, StoreError] | None = None
         self._counted: tuple[float, Counts] | None = None
+        self._events = asyncio.Semaphore(EVENTS_AT_ONCE)
 
     async def close(self) -> None:
         """Finish what was begun, and close."""
@@ -288,9 +291,10 @@ class Store:
         ``applied``: it changed something or was mailed; ``known``: it came before; ``recorded``: nothing
         changed; ``kept``: it matches no SMS of ours yet.
         """
-        if event.type != "status":
-            return await self._database.write_together(self._answers, event, turn=_ANSWERS)
-        return await self._write(lambda tx: events.record(tx, self._terms, event))
+        async with self._events:
+            if event.type != "status":
+                return await self._database.write_together(self._answers, event, turn=_ANSWERS)
+            return await self._write(lambda tx: events.record(tx, self._terms, event))
 
     async def vendor_ids(self, sms_id: int) -> tuple[str, ...]:
         """Return the MessageIDs that the vendor itself gave an SMS."""

@@ -20,6 +20,7 @@ from bridge.event import (
     is_ours,
     read_document,
 )
+from bridge.event.poll import MAX_REPLIES
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 AT = int(datetime(2023, 10, 16, 2, 43, tzinfo=UTC).timestamp() * 1000)
@@ -283,6 +284,12 @@ REPLY = {
     "From": "+61421000001",
     "MessageText": "Yes",
 }
+
+
+def test_of_answers_without_end_to_one_sms_some_are_read() -> None:
+    """A list of lists, each of them short enough, may hold fifty thousand in two megabytes."""
+    many = status(Recipients=[{"SMSReplies": [REPLY] * 900}] * 40)
+    assert len(from_replies(fields(many), "BRDG1", SYDNEY)) == MAX_REPLIES
 
 
 def test_replies_are_listed_under_their_recipient() -> None:

@@ -1,5 +1,6 @@
 """What the vendor says, by whichever way and in whatever order: applied once, and never lost."""
 
+import asyncio
 import itertools
 from dataclasses import replace
 from typing import Any
@@ -127,6 +128,18 @@ async def test_a_flood_of_prices_of_one_sms_is_bounded(store: Store, monkeypatch
     for price in (1, 2, 1, 2):
         await store.record_event(status(sms.message_id, News.PENDING, job="j0", price=price))
     assert (await state(store, sms)).price == 500
+
+
+async def test_a_mail_waits_behind_no_more_than_some_of_what_the_vendor_says(store: Store) -> None:
+    """Else some thousand answers at once, by webhook or in one poll, keep all mails waiting until they are stored."""
+    sms = await sent(store)
+    said = [reply(f"answer {n}", message_id=sms.message_id, received_id=f"r{n}") for n in range(2_000)]
+    tasks = [asyncio.ensure_future(store.record_event(event)) for event in said]
+    await asyncio.sleep(0)
+    assert (await store.accept(mail(text="fire", header="<fire@x>"))).queued
+    stored = sum(task.done() for task in tasks)
+    await asyncio.gather(*tasks)
+    assert stored < len(said) / 2
 
 
 async def test_the_raw_text_is_kept_within_bounds(store: Store) -> None:
