@@ -196,6 +196,11 @@ def every() -> dict[str, Sample]:
             stored(),
             (sms(),),
         ),
+        "reply-stop": (
+            outbox(MailKind.REPLY, facts=(("phone", "+61421000001"), ("text", "STOP"), ("said", "stop"))),
+            stored(),
+            (sms(),),
+        ),
         "reply-arabic": (
             outbox(
                 MailKind.REPLY, facts=(("phone", "+61421000001"), ("text", "شكرا جزيلا، أراك غدا في 9:30"))

@@ -37,7 +37,9 @@ def test_every_mail_is_small_seven_bit_and_has_a_text_beside_its_html(name: str)
     assert b"\r" not in raw.replace(b"\r\n", b"")
     assert not [defect for part in message.walk() for defect in part.defects]
     assert message.get_content_type() == "multipart/alternative"
-    assert reading.part(raw, "text/plain").strip()
+    text = reading.part(raw, "text/plain")
+    assert text.strip()
+    assert "\n\n\n" not in text, "what is not said leaves no gap"
     assert reading.part(raw, "text/html").startswith("<!DOCTYPE html>")
     assert message["X-SMSBridge"] == "i-1"
     assert message["X-Auto-Response-Suppress"] == "All"

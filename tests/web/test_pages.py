@@ -243,6 +243,9 @@ async def test_a_strangers_mail_to_postmaster_is_shown_as_plain_text_and_never_t
         assert await desk.store.postmaster(raw, "192.0.2.1")
         shown = await desk.get("/mails/1")
         assert "there is nobody to send it to" in shown.text
+        listed = (await desk.get("/mails")).text
+        assert "from outside, handed on as it came" in listed, "its subject is not read"
+        assert "not kept any more" not in listed
         assert "Subject: hello" in shown.text
         assert "<iframe" not in shown.text
         assert given.SCRIPT not in shown.text
