@@ -351,7 +351,11 @@ class FileModel(Section):
         "sqlite:// and an absolute path, or postgresql://user:{password}@host/name",
     )
     database_password: Secret | None = setting(None, "what stands for {password} in `database`")
-    smtp: SmtpModel = setting(..., "how mail comes in", example={"listen": []})
+    smtp: SmtpModel = setting(
+        ...,
+        "how mail comes in",
+        example={"listen": [{"address": "127.0.0.1", "port": 2525, "tls": "none"}]},
+    )
     http: HttpModel = setting(..., "what the vendor reaches", example={"url": "https://sms.example.com"})
     desk: DeskModel = setting({}, "what people reach")
     vendor: VendorModel = setting(..., "the SMS vendor", example={"sender": "application@example.com"})
