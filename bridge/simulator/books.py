@@ -7,10 +7,12 @@ import secrets
 import uuid
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Status = Literal["PENDING", "SUCCESS", "FAILED"]
 
+# As the real vendor does, give no job number twice: what stored them outlives a start of the simulator.
+FIRST_JOB: Final = 0x10000000 + secrets.randbelow(0xE0000000)
 MAX_REPLIES = 100  # kept with one SMS for the reply poll
 MAX_LOOK_BACK = 1_000  # how far an answer looks for the SMS that it answers
 
@@ -40,7 +42,7 @@ class Sms:
     @property
     def job(self) -> str:
         """The vendor's job number: eight hexadecimal digits."""
-        return f"{0x10C00000 + self.serial:08X}"
+        return f"{FIRST_JOB + self.serial:08X}"
 
 
 @dataclass(slots=True)

@@ -1,6 +1,9 @@
 """The vendor's pure parts: segments, numbers, orders, documents, books."""
 
 import dataclasses
+import re
+import subprocess
+import sys
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.simulator import documents, markup
-from bridge.simulator.books import Books, Received, Sms
+from bridge.simulator.books import FIRST_JOB, Books, Received, Sms
 from bridge.simulator.changes import MAX_WATCHERS, Changes, TooManyWatchers
 from bridge.simulator.documents import Times, price_text
 from bridge.simulator.journal import Entry, Journal
@@ -171,6 +174,15 @@ class TestOrders:
 
 
 class TestDocuments:
+    def test_job_numbers_are_eight_digits_and_begin_elsewhere_at_each_start(self) -> None:
+        code = "from bridge.simulator.books import FIRST_JOB; print(f'{FIRST_JOB:08X}')"
+        starts = {
+            subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+            for _ in range(3)
+        }
+        assert len(starts) > 1
+        assert all(re.fullmatch(r"[0-9A-F]{8}\n", one) for one in starts)
+
     def test_prices_have_two_places_or_more(self) -> None:
         assert [price_text(n) for n in (0, 1_000, 1_250, 12_345, 20_000)] == [
             "0.00",
@@ -197,7 +209,7 @@ class TestDocuments:
             "Type": "SMS",
             "Destination": "+61421000001",
             "MessageID": "ID1",
-            "JobNumber": "10C00001",
+            "JobNumber": f"{FIRST_JOB + 1:08X}",
             "SentTime": "16/10/2023 13:43 p.m.",
             "Status": "SUCCESS",
             "Result": "delivered",
