@@ -210,9 +210,12 @@ class Bridge:
         self.process.wait(WITHIN_S)
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """SIGTERM; returns the exit code. What it said is shown when the test fails."""
         self.process.send_signal(signal.SIGTERM)
-        return self.ended()
+        try:
+            return self.ended()
+        finally:
+            print("".join(self.lines[-200:]))
 
     def ended(self) -> int:
         """Wait for its end and return the exit code; fail with where it stands, when it does not come."""
@@ -221,8 +224,7 @@ class Bridge:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)  # see PYTHONFAULTHANDLER
             self.process.wait(WITHIN_S)
-            said = "".join(self.lines[-200:])
-            raise AssertionError(f"{WITHIN_S} s after it was told to end it still ran:\n{said}") from None
+            raise AssertionError(f"it still ran {WITHIN_S} s after it was told to end") from None
 
     def messages(self, *options: str) -> list[dict[str, Any]]:
         """What ``smsbridge messages list --json`` prints, oldest first."""
