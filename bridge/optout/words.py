@@ -141,8 +141,9 @@ def _without_politeness(words: str) -> str:
 
 
 @cache
-def _polite() -> frozenset[str]:
-    return _split(_POLITE)
+def _polite() -> tuple[str, ...]:
+    """The longest first: of "muchas gracias" nothing may stay."""
+    return tuple(sorted(_split(_POLITE), key=lambda phrase: (-len(phrase), phrase)))
 
 
 @cache

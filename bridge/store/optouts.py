@@ -41,7 +41,7 @@ def heard(tx: Tx, terms: Terms, event: Event, sms: Sms | None, came_at: int) -> 
     number, account = _who(tx, event, sms)
     if not number:
         return None
-    at = min(event.vendor_at or came_at, came_at)
+    at = _said_at(event.vendor_at, came_at)
     if said == "start":
         _opt_in(tx, number, account, at)
         return "start"
@@ -108,6 +108,14 @@ def at_claim(terms: Terms, since: int) -> str:
 def clean(tx: Tx, limit: int) -> None:
     """Drop what is over for so long that nothing older can come any more."""
     tx.run("drop_optouts", before=tx.now - KEPT_MS, limit=limit)
+
+
+def _said_at(told: int | None, came_at: int) -> int:
+    """Return when it was said at the latest. Webhooks tell the minute alone, polls the second: as they tell it, a START
+    would often lie before the STOP that it answers, and be taken for an older word."""
+    if told is None:
+        return came_at
+    return min(told if told % MINUTE else told + MINUTE - 1, came_at)
 
 
 def _opt_in(tx: Tx, number: str, account: str, at: int) -> None:

@@ -1,5 +1,7 @@
 """By which answers a phone opts out of SMS and in again: whole ones alone, however they are dressed."""
 
+from itertools import product
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -62,9 +64,10 @@ def test_every_word_is_known_however_it_is_dressed(word: str, case, before, blan
     assert OURS.said(dressed) == "stop"
 
 
-@given(st.sampled_from(STOP), st.sampled_from(sorted(_polite())), st.booleans())
-def test_every_word_is_known_with_a_please_or_a_thank_you(word: str, polite: str, before: bool) -> None:
-    assert OURS.said(f"{polite}, {word}" if before else f"{word} {polite}!") == "stop"
+def test_every_word_is_known_with_a_please_or_a_thank_you() -> None:
+    for word, polite in product(STOP, _polite()):
+        assert OURS.said(f"{polite}, {word}") == "stop", (polite, word)
+        assert OURS.said(f"{word} {polite}!") == "stop", (word, polite)
 
 
 ADDED = st.text(alphabet=st.characters(categories=("Lu", "Ll", "Lo", "Nd")), min_size=2, max_size=8)
@@ -74,7 +77,7 @@ ADDED = st.text(alphabet=st.characters(categories=("Lu", "Ll", "Lo", "Nd")), min
 @example("stop", ["by", "at", "five"], False)
 def test_no_word_counts_inside_of_a_sentence(word: str, others: list[str], before: bool) -> None:
     text = " ".join([*others, word] if before else [word, *others])
-    known = OURS.stop | OURS.start | _polite() | {word}
+    known = OURS.stop | OURS.start | set(_polite()) | {word}
     if all(set(plain(other).split()) & set(" ".join(known).split()) for other in others):
         return  # made of such words alone, as "stop please"
     assert OURS.said(text) is None

@@ -67,6 +67,23 @@ async def test_a_start_ends_it(store: Store, clock: Clock) -> None:
     assert notes == ["stop", "start"]
 
 
+@pytest.mark.parametrize("first", ["STOP", "START"])
+async def test_what_was_said_later_within_a_minute_counts_though_a_webhook_tells_no_seconds(
+    store: Store, clock: Clock, first: str
+) -> None:
+    sms = await sent(store)
+    clock.forward(MINUTE - clock.now % MINUTE)
+    minute, last = clock.now, "START" if first == "STOP" else "STOP"
+    if first == "START":
+        await store.record_event(reply("STOP", message_id=sms.message_id, vendor_at=minute - MINUTE))
+    clock.forward(20 * SECOND)
+    polled = reply(first, message_id=sms.message_id, source="poll", received_id="R1", vendor_at=clock.now)
+    assert await store.record_event(polled) == "applied"
+    clock.forward(10 * SECOND)
+    await store.record_event(reply(last, message_id=sms.message_id, vendor_at=minute))
+    assert bool(await out(store)) is (last == "STOP")
+
+
 @pytest.mark.parametrize("again", ["the same", "the poll", "an older one"])
 async def test_an_old_stop_does_not_end_what_came_after_it(store: Store, clock: Clock, again: str) -> None:
     sms = await sent(store)
