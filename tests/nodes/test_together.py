@@ -2,6 +2,7 @@
 
 import json
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -33,8 +34,9 @@ def test_each_sms_is_sent_once_and_the_rate_holds_over_all(
         # Each node's first is late: it has no connection yet, and no statement is prepared.
         warm = moments[5:]
         assert warm[-1] - warm[0] >= (len(warm) - 1) / rate * 0.98
-        # A busy machine may stand still for a moment, and then what was due goes out together.
-        assert most_within(1, moments) <= rate * 1.2 + 3, "a burst above the rate"
+        # What comes while the vendor stands still, as on a busy machine, it sees together.
+        still_s = max(after - before for before, after in pairwise(moments))
+        assert most_within(1, moments) <= rate * (1.2 + still_s) + 3, "a burst above the rate"
         assert all(sent_by(node) for node in three), [sent_by(node) for node in three]
         assert [node.stop() for node in three] == [0, 0, 0]
         assert nodes.ask("SELECT id FROM node") == []
