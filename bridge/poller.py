@@ -133,7 +133,7 @@ class Poller:
         if event is not None and fresh and await self._store.record_event(event) == "applied":
             log.info("a poll told news", extra={"sms": sms.message_id, "result": event.result})
             return
-        await self._store.polled(sms.id, polled.input, sms.message_id)
+        await self._store.polled(sms, polled.input)
 
     async def _credit_hold(self, sms: Sms) -> None:
         facts = (("alarm", "credit-hold"), ("account", sms.account), ("message_id", sms.message_id))
@@ -167,7 +167,7 @@ class Poller:
                 log.warning("a reply poll was not answered", extra={"sms": sms.message_id, "why": listed.why})
                 return  # its lease ends by itself, then it is asked again
             await self._record(listed.events)
-        await self._store.reply_polled(sms.id)
+        await self._store.reply_polled(sms)
 
     async def _received(self, account: str) -> None:
         while True:

@@ -250,9 +250,7 @@ class Submitter:
             self._unstored -= tries > 0
 
     async def _finish(self, sms: Sms, outcome: Outcome) -> None:
-        after = await self._store.finish(
-            sms.id, outcome.input, outcome.answer, outcome.vendor_ids, sms.message_id
-        )
+        after = await self._store.finish(sms, outcome.input, outcome.answer, outcome.vendor_ids)
         _tell(sms, outcome, after)
 
     async def _sweep(self) -> None:

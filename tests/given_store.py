@@ -78,7 +78,7 @@ async def submitted(store: Store, numbers: Sequence[str] = (NUMBER,), **changes:
 
 async def ended(store: Store, sms: Sms, kind: Kind) -> Sms:
     """Finish a claimed SMS with that kind of answer."""
-    after = await store.finish(sms.id, Input(kind, sms.attempts), Answer.CLEAR)
+    after = await store.finish(sms, Input(kind, sms.attempts), Answer.CLEAR)
     assert after is not None
     return after
 

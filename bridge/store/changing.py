@@ -22,11 +22,11 @@ def sms_by_id(tx: Tx, sms_id: int) -> Sms | None:
     return sms_of(row) if row else None
 
 
-def the_same_sms(tx: Tx, sms_id: int, message_id: str | None) -> Sms | None:
-    """Return the SMS with that id if it has that MessageID (None: any): SQLite gives the id of an SMS that was
+def as_it_is_now(tx: Tx, sms: Sms) -> Sms | None:
+    """Return what an SMS that was read before has become, None when it is gone. SQLite gives the id of one that was
     forgotten away again, while the vendor is still asked about the one that had it."""
-    sms = sms_by_id(tx, sms_id)
-    return sms if sms is not None and message_id in (None, sms.message_id) else None
+    found = sms_by_id(tx, sms.id)
+    return found if found is not None and found.message_id == sms.message_id else None
 
 
 def sms_by_message_id(tx: Tx, message_id: str) -> Sms | None:

@@ -7,7 +7,7 @@ from bridge.report.values import MailKind, NewNotice, OutboxState
 from bridge.retry import Answer
 from bridge.sms import MINUTE, NEWS_KIND, SECOND, Input, Kind, Sms, State
 from bridge.store import accounts, alarms, matching, outbox, replies
-from bridge.store.changing import change, the_same_sms
+from bridge.store.changing import as_it_is_now, change
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.terms import Terms
@@ -34,9 +34,9 @@ def due(tx: Tx, terms: Terms, limit: int) -> tuple[Sms, ...]:
     return taken
 
 
-def polled(tx: Tx, terms: Terms, sms_id: int, given: Input, message_id: str | None) -> Sms | None:
+def polled(tx: Tx, terms: Terms, asked: Sms, given: Input) -> Sms | None:
     """Apply what a poll told; see `Store.polled`."""
-    sms = the_same_sms(tx, sms_id, message_id)
+    sms = as_it_is_now(tx, asked)
     if sms is None:
         return None
     new = change(tx, terms, sms, given)
@@ -55,9 +55,10 @@ def replies_due(tx: Tx, limit: int) -> tuple[Sms, ...]:
     return taken
 
 
-def reply_polled(tx: Tx, sms_id: int) -> None:
+def reply_polled(tx: Tx, asked: Sms) -> None:
     """The replies were asked for; what was asked for meanwhile stays due."""
-    tx.run("reply_polled", id=sms_id, now=tx.now)
+    if as_it_is_now(tx, asked) is not None:
+        tx.run("reply_polled", id=asked.id, now=tx.now)
 
 
 def known_key(tx: Tx, kind: str, key: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 from bridge.retry import Account, Answer, after_probe
 from bridge.sms import Input, Kind, Sms, after
 from bridge.store import accounts, audit, events, matching, optouts, pacing, using
-from bridge.store.changing import change, sms_by_id, sms_by_message_id, the_same_sms
+from bridge.store.changing import as_it_is_now, change, sms_by_id, sms_by_message_id
 from bridge.store.database import Tx
 from bridge.store.rows import sms_of
 from bridge.store.terms import Terms
@@ -112,16 +112,10 @@ def _due(tx: Tx, turns: Turns, account: str, limit: int) -> tuple[list[tuple[Sms
 
 
 def finish(
-    tx: Tx,
-    terms: Terms,
-    sms_id: int,
-    given: Input,
-    answer: Answer | None,
-    vendor_ids: Sequence[str],
-    message_id: str | None,
+    tx: Tx, terms: Terms, claimed: Sms, given: Input, answer: Answer | None, vendor_ids: Sequence[str]
 ) -> Sms | None:
     """Apply what a sender says; see `Store.finish`."""
-    sms = the_same_sms(tx, sms_id, message_id)
+    sms = as_it_is_now(tx, claimed)
     if sms is None:
         return None
     new = change(tx, terms, sms, given)
@@ -129,7 +123,7 @@ def finish(
         accounts.hear(tx, terms, sms, answer, given.why)
     if matching.learn_ids(tx, sms, message_ids=vendor_ids):
         events.try_kept(tx, terms, new.id)
-        new = sms_by_id(tx, sms_id) or new
+        new = sms_by_id(tx, sms.id) or new
     return new
 
 

@@ -203,17 +203,12 @@ class Store:
         self._database.withdraw("sms")
 
     async def finish(
-        self,
-        sms_id: int,
-        given: Input,
-        answer: Answer | None,
-        vendor_ids: Sequence[str] = (),
-        message_id: str | None = None,
+        self, claimed: Sms, given: Input, answer: Answer | None, vendor_ids: Sequence[str] = ()
     ) -> Sms | None:
-        """Store what came of a claimed SMS and what it says of its account; return what the SMS became. Nothing when
-        it is gone, or when by now another has its id (``message_id`` is that of the one that was claimed)."""
+        """Store what came of a claimed SMS and what it says of its account; return what the SMS became, None when it is
+        gone."""
         return await self._write(
-            lambda tx: sending.finish(tx, self._terms, sms_id, given, answer, vendor_ids, message_id)
+            lambda tx: sending.finish(tx, self._terms, claimed, given, answer, vendor_ids)
         )
 
     async def adopt_lost(self, node: str, under_way: Collection[int], older_ms: int) -> int:
@@ -304,17 +299,17 @@ class Store:
         """Return SMS to ask the vendor about now; each is leased for a minute."""
         return await self._write(lambda tx: polling.due(tx, self._terms, limit))
 
-    async def polled(self, sms_id: int, given: Input, message_id: str | None = None) -> Sms | None:
-        """Store what a poll told; return what the SMS became. ``message_id`` as in `finish`."""
-        return await self._write(lambda tx: polling.polled(tx, self._terms, sms_id, given, message_id))
+    async def polled(self, asked: Sms, given: Input) -> Sms | None:
+        """Store what a poll told; return what the SMS became, None when it is gone."""
+        return await self._write(lambda tx: polling.polled(tx, self._terms, asked, given))
 
     async def due_reply_polls(self, limit: int) -> tuple[Sms, ...]:
         """Return SMS whose answers to ask for now; each is leased for a minute."""
         return await self._write(lambda tx: polling.replies_due(tx, limit))
 
-    async def reply_polled(self, sms_id: int) -> None:
+    async def reply_polled(self, asked: Sms) -> None:
         """Note that the answers to an SMS were asked for."""
-        await self._write(lambda tx: polling.reply_polled(tx, sms_id))
+        await self._write(lambda tx: polling.reply_polled(tx, asked))
 
     async def cursor(self, name: str) -> int | None:
         """Return how far a periodic poll has come."""

@@ -71,7 +71,7 @@ async def filled(desk: Desk, words: Sequence[str]) -> list[str]:
             [f"a {word}"], subject=f"b {word}", sender=f"c {word}@clinic.example", cut=(f"d {word}",)
         )
         (claimed,) = await desk.store.claim("node", 1)
-        await desk.store.finish(claimed.id, Input(Kind.SENT, 1, f"e {word}"), Answer.CLEAR)
+        await desk.store.finish(claimed, Input(Kind.SENT, 1, f"e {word}"), Answer.CLEAR)
         failed = Event(
             "webhook", "status", sms.message_id, sms.number, f"f {word}", News.FAILED, result=f"g {word}"
         )

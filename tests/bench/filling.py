@@ -89,7 +89,7 @@ async def fill(store: Store) -> None:
     await asyncio.gather(*(store.accept(a_mail(serial)) for serial in range(done)))
     while rows := await store.claim("bench", TEMPLATE):
         sent = (
-            store.finish(sms.id, Input(Kind.SENT, sms.attempts), Answer.CLEAR, (f"V{sms.message_id}",))
+            store.finish(sms, Input(Kind.SENT, sms.attempts), Answer.CLEAR, (f"V{sms.message_id}",))
             for sms in rows
         )
         await asyncio.gather(*sent)

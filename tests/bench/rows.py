@@ -154,7 +154,7 @@ async def _sends(place: Place) -> None:
         raise RuntimeError(f"{len(found)} SMS were claimed, not {CLAIMED * CLAIMS}")
     with place.costing("finish, an SMS", len(found)):
         await asyncio.gather(
-            *(place.store.finish(sms.id, Input(Kind.SENT, sms.attempts), Answer.CLEAR) for sms in found)
+            *(place.store.finish(sms, Input(Kind.SENT, sms.attempts), Answer.CLEAR) for sms in found)
         )
 
 

@@ -130,7 +130,7 @@ def test_news_that_came_again_is_counted(bench: Bench) -> None:
     async def fill(store: Store) -> Sms:
         [sms] = await submitted(store)
         for _ in range(3):
-            await store.polled(sms.id, Input(Kind.NO_ANSWER, why="HTTP 500"))
+            await store.polled(sms, Input(Kind.NO_ANSWER, why="HTTP 500"))
         return sms
 
     sms = bench.store(fill)
@@ -313,7 +313,7 @@ def test_resume_starts_what_stands_still(bench: Bench) -> None:
     async def stop(store: Store) -> None:
         await queued(store)
         [sms] = await store.claim("test", 1)
-        await store.finish(sms.id, Input(Kind.REFUSED_ACCOUNT, sms.attempts, "no credit"), Answer.ACCOUNT)
+        await store.finish(sms, Input(Kind.REFUSED_ACCOUNT, sms.attempts, "no credit"), Answer.ACCOUNT)
 
     bench.store(stop)
     assert bench("resume", "default").out == "resumed 1 account\n"

@@ -27,7 +27,7 @@ def old(bench: Bench, days: int) -> None:
 async def failed(store: Store) -> None:
     await queued(store)
     (sms,) = await store.claim("test", 1)
-    await store.finish(sms.id, Input(Kind.REFUSED_SMS, 1, "bad number"), Answer.CLEAR)
+    await store.finish(sms, Input(Kind.REFUSED_SMS, 1, "bad number"), Answer.CLEAR)
     for work in await store.claim_mail(9):
         await store.mail_kept(work.mail.id)
 
@@ -130,7 +130,7 @@ def test_a_purge_that_is_killed_leaves_all_or_nothing_of_a_record_and_is_done_ag
         for at in range(0, len(numbers), 50):
             await queued(store, numbers[at : at + 50])
         for sms in await store.claim("test", len(numbers)):
-            await store.finish(sms.id, Input(Kind.REFUSED_SMS, 1, "bad number"), Answer.CLEAR)
+            await store.finish(sms, Input(Kind.REFUSED_SMS, 1, "bad number"), Answer.CLEAR)
         connection = sqlite3.connect(bench.folder / "bridge.db")
         with connection:
             connection.execute("UPDATE outbox SET state = 'kept'")

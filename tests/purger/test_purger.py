@@ -20,7 +20,7 @@ KEPT = Retention(text_ms=24 * HOUR)
 async def an_old_one(store: Store, folder: Path, text: str = "hello") -> None:
     await queued(store, text=text)
     (sms,) = await store.claim("test", 1)
-    await store.finish(sms.id, Input(Kind.REFUSED_SMS, 1, "bad"), Answer.CLEAR)
+    await store.finish(sms, Input(Kind.REFUSED_SMS, 1, "bad"), Answer.CLEAR)
     for work in await store.claim_mail(9):
         await store.mail_kept(work.mail.id)
     connection = sqlite3.connect(folder / "bridge.db", timeout=30)

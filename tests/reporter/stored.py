@@ -52,7 +52,7 @@ class Outbox:
         await self.store.accept(Accept(mail, (sms,)))
         (claimed,) = await self.store.claim("node", 1)
         answer = Answer.CLEAR if end is Kind.SENT else Answer.UNCLEAR
-        await self.store.finish(claimed.id, Input(end, attempt=claimed.attempts), answer)
+        await self.store.finish(claimed, Input(end, attempt=claimed.attempts), answer)
         return claimed.message_id
 
     async def reply(self, text: str) -> None:

@@ -31,12 +31,12 @@ async def test_what_was_written_between_two_looks_by_a_clock_that_was_ahead_does
     assert len(await store.claim_mail(10)) == 1
     for sms, kind in ((doubted, Kind.UNCLEAR), (taken, Kind.SENT)):
         clock.forward(HOUR)
-        await store.finish(sms.id, Input(kind, 1), None)
+        await store.finish(sms, Input(kind, 1), None)
         clock.forward(-HOUR)
         assert await store.due_polls(10) == ()
         await store.expire()
         assert [one.id for one in await store.due_polls(10)] == [sms.id]
-        await store.polled(sms.id, Input(Kind.NOT_TOLD))
+        await store.polled(sms, Input(Kind.NOT_TOLD))
 
 
 async def test_a_mail_that_was_put_off_is_not_tried_at_every_look_when_the_clock_was_set_back(
@@ -59,7 +59,7 @@ async def test_what_waits_for_good_reason_waits_on(store: Store, clock: Clock) -
     for sms, kind, wait_ms in zip(
         await store.claim("n1", 10), (Kind.NOT_SENT, Kind.REFUSED_UNREAD), (30 * SECOND, 0), strict=True
     ):
-        await store.finish(sms.id, Input(kind, 1, wait_ms=wait_ms), None)
+        await store.finish(sms, Input(kind, 1, wait_ms=wait_ms), None)
     clock.forward(20 * SECOND)
     await store.expire()
     clock.forward(-10 * SECOND)  # as a clock is kept right

@@ -169,7 +169,7 @@ async def test_two_processes_send_each_sms_once(database: str) -> None:
     ours: list[int] = []
     while rows := await store.claim("this", 1):
         ours.append(rows[0].id)
-        await store.finish(rows[0].id, Input(Kind.SENT, 1), Answer.CLEAR)
+        await store.finish(rows[0], Input(Kind.SENT, 1), Answer.CLEAR)
     rest, _ = await asyncio.wait_for(process.communicate(), 60)
     await store.close()
     assert process.returncode == 0

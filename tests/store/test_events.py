@@ -21,7 +21,7 @@ A, B = "+61421000001", "+61421000002"
 async def sent(store: Store, number: str = A, ids: tuple[str, ...] = (), **about: Any) -> Sms:
     await store.accept(mail(number, **about))
     (sms,) = await store.claim("n1", 1)
-    new = await store.finish(sms.id, Input(Kind.SENT, sms.attempts), Answer.CLEAR, ids)
+    new = await store.finish(sms, Input(Kind.SENT, sms.attempts), Answer.CLEAR, ids)
     assert new is not None
     return new
 
@@ -69,7 +69,7 @@ async def test_an_event_before_its_answer_is_kept_and_applied_then(store: Store)
     for event in early:
         assert await store.record_event(event) == "kept"
     assert (await store.counts()).events_kept == 3
-    new = await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR, ("VEND-9",))
+    new = await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR, ("VEND-9",))
     assert new is not None
     assert (new.state, new.price, new.rank) == (State.DELIVERED, 800, 4)
     story = await store.show(sms.message_id)
@@ -189,10 +189,10 @@ async def test_an_answer_is_mailed_to_its_sender_once(store: Store, clock: Clock
 async def test_an_answer_proves_that_its_sms_was_made(store: Store, clock: Clock, before: State) -> None:
     await store.accept(mail())
     (sms,) = await store.claim("n1", 1)
-    await store.finish(sms.id, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
+    await store.finish(sms, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
     if before is State.HELD:
         clock.forward(10 * MINUTE)
-        await store.polled(sms.id, Input(Kind.NO_POLL))
+        await store.polled(sms, Input(Kind.NO_POLL))
     assert (await state(store, sms)).state is before
     await store.record_event(reply(message_id=sms.message_id))
     assert (await state(store, sms)).state is State.SUBMITTED
@@ -281,7 +281,7 @@ async def test_an_answer_with_an_id_of_the_vendors_waits_and_is_told_in_the_end(
     assert await store.record_event(reply("now", message_id="vend-1")) == "kept"
     assert await store.record_event(reply("never", message_id="vend-2")) == "kept"
     assert await mails(store) == []
-    await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR, ("VEND-1",))
+    await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR, ("VEND-1",))
     (work,) = await mails(store)
     assert (work.mail.kind, dict(work.mail.facts)["text"]) == (MailKind.REPLY, "now")
     clock.forward(72 * HOUR)
@@ -332,9 +332,9 @@ async def test_the_vendors_mail_asks_for_a_poll_of_replies(store: Store, clock: 
     clock.forward(MINUTE)
     assert len(await store.due_reply_polls(10)) == 1
     assert await store.vendor_mail(sms.reply_key, "more")
-    await store.reply_polled(sms.id)
+    await store.reply_polled(sms)
     assert len(await store.due_reply_polls(10)) == 1, "what came during the poll is asked for again"
-    await store.reply_polled(sms.id)
+    await store.reply_polled(sms)
     clock.forward(HOUR)
     assert await store.due_reply_polls(10) == ()
 

@@ -18,7 +18,7 @@ async def test_an_sms_goes_from_the_mail_to_its_report(store: Store, clock: Cloc
     assert (claimed.id, claimed.state, claimed.attempts) == (queued.id, State.SENDING, 1)
     assert await store.claim("n1", 10) == ()
 
-    sent = await store.finish(claimed.id, Input(Kind.SENT, 1), Answer.CLEAR, ("Vendor-1",))
+    sent = await store.finish(claimed, Input(Kind.SENT, 1), Answer.CLEAR, ("Vendor-1",))
     assert sent is not None
     assert sent.state is State.SUBMITTED
     assert await store.vendor_ids(claimed.id) == ("vendor-1",)

@@ -48,7 +48,7 @@ async def delivered(store: Store) -> list[Sms]:
     """Claim what is due and let the vendor take it."""
     claimed = await store.claim("n", 100)
     for sms in claimed:
-        await store.finish(sms.id, Input(Kind.SENT, sms.attempts), Answer.CLEAR)
+        await store.finish(sms, Input(Kind.SENT, sms.attempts), Answer.CLEAR)
     return list(claimed)
 
 
@@ -220,7 +220,7 @@ async def test_one_that_is_being_sent_is_not_changed_any_more(store: Store, cloc
     claimed = await store.claim("n", 10)
     assert [sms.text for sms in claimed] == ["UPS on battery", "UPS on battery (+1 more)"]
     assert (await store.accept(alarm(3))).joined == 1
-    again = await store.finish(claimed[1].id, Input(Kind.NOT_SENT, 1, wait_ms=60_000), Answer.CLEAR)
+    again = await store.finish(claimed[1], Input(Kind.NOT_SENT, 1, wait_ms=60_000), Answer.CLEAR)
     assert again is not None
     await store.accept(alarm(4))
     assert await texts(store) == ["UPS on battery", "UPS on battery (+1 more)", "UPS on battery (+2 more)"]
@@ -231,7 +231,7 @@ async def test_one_that_was_tried_in_vain_is_not_changed_any_more(store: Store, 
         await store.accept(alarm(n))
     clock.forward(WITHIN)
     for sms in await store.claim("n", 10):
-        await store.finish(sms.id, Input(Kind.NOT_SENT, 1, wait_ms=60_000), Answer.CLEAR)
+        await store.finish(sms, Input(Kind.NOT_SENT, 1, wait_ms=60_000), Answer.CLEAR)
     assert (await store.accept(alarm(3))).joined == 1
     assert await texts(store) == ["UPS on battery", "UPS on battery (+1 more)", "UPS on battery (+1 more)"]
 

@@ -73,7 +73,7 @@ async def alarms(store: Store) -> list[dict[str, str]]:
 
 async def sent(store: Store, *, attempt: int = 1) -> Sms:
     (sms,) = await store.claim("node", 1)
-    after = await store.finish(sms.id, Input(Kind.SENT, attempt), Answer.CLEAR)
+    after = await store.finish(sms, Input(Kind.SENT, attempt), Answer.CLEAR)
     assert after is not None
     return after
 
@@ -252,7 +252,7 @@ async def test_what_was_never_tried_costs_nothing(store: Store, clock: Clock) ->
     await store.cancel(one.message_id, Actor("test"))
     assert (await used(store))["spend_per_day"] == 2 * PRICE
     (claimed,) = await store.claim("node", 1)
-    await store.finish(claimed.id, Input(Kind.NOT_SENT, 1), None)
+    await store.finish(claimed, Input(Kind.NOT_SENT, 1), None)
     clock.forward(12 * HOUR)
     assert await store.expire() == 2
     spent = {line.name: line.used for line in await store.limits(10)}
@@ -264,7 +264,7 @@ async def test_what_the_vendor_refused_costs_nothing_and_what_nobody_priced_cost
 ) -> None:
     await taken(store, spending(A, B))
     (first,) = await store.claim("node", 1)
-    await store.finish(first.id, Input(Kind.REFUSED_SMS, 1, why="no such number"), Answer.CLEAR)
+    await store.finish(first, Input(Kind.REFUSED_SMS, 1, why="no such number"), Answer.CLEAR)
     assert (await used(store))["spend_per_day"] == PRICE
     second = await sent(store)
     await store.record_event(event(second, News.DELIVERED, None))
@@ -274,13 +274,13 @@ async def test_what_the_vendor_refused_costs_nothing_and_what_nobody_priced_cost
 async def test_an_automatic_resend_may_cost_twice_and_a_double_does(store: Store, clock: Clock) -> None:
     await taken(store, spending(A))
     (sms,) = await store.claim("node", 1)
-    await store.finish(sms.id, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
+    await store.finish(sms, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
     for _ in range(3):
         clock.forward(5 * MINUTE)
-        await store.polled(sms.id, Input(Kind.NO_SUCH))
+        await store.polled(sms, Input(Kind.NO_SUCH))
     assert (await used(store))["spend_per_day"] == 2 * PRICE, "it is queued again, and the first may be there"
     (again,) = await store.claim("node", 1)
-    await store.finish(again.id, Input(Kind.SENT, 2), Answer.CLEAR)
+    await store.finish(again, Input(Kind.SENT, 2), Answer.CLEAR)
     await store.record_event(event(again, News.DELIVERED, 700, "j1"))
     assert (await used(store))["spend_per_day"] == 700
     await store.record_event(event(again, News.DELIVERED, 800, "j2"))
@@ -290,9 +290,9 @@ async def test_an_automatic_resend_may_cost_twice_and_a_double_does(store: Store
 async def test_what_an_operator_releases_may_cost_twice_and_must_fit(store: Store, clock: Clock) -> None:
     await taken(store, spending(A, spend_per_day=2 * PRICE))
     (sms,) = await store.claim("node", 1)
-    await store.finish(sms.id, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
+    await store.finish(sms, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
     clock.forward(10 * MINUTE)
-    held = await store.polled(sms.id, Input(Kind.NO_POLL))
+    held = await store.polled(sms, Input(Kind.NO_POLL))
     assert held is not None
     assert held.state is State.HELD
     await taken(store, spending(B, spend_per_day=2 * PRICE))

@@ -128,7 +128,7 @@ class Limited(RuleBasedStateMachine):
             mine = self.taken.get(sms.message_id)
             kinds = {"refused": Kind.REFUSED_SMS, "not sent": Kind.NOT_SENT, "unclear": Kind.UNCLEAR}
             given = Input(kinds.get(how, Kind.SENT), sms.attempts, wait_ms=MINUTE)
-            self.do(self.store.finish(sms.id, given, None))
+            self.do(self.store.finish(sms, given, None))
             if mine is None:
                 continue  # of an example before
             if how == "delivered":

@@ -21,7 +21,7 @@ async def filled(store: Store) -> Store:
     for n, number in enumerate(NUMBERS):
         await store.accept(mail(number, sender=f"s{n % 2}@x", text=f"Text {n} 100% a_b \\ Ünï"))
     (sms,) = await store.claim("n1", 1)
-    await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+    await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR)
     return store
 
 
@@ -125,7 +125,7 @@ async def test_counts_tell_since_when_the_oldest_waits(store: Store, clock: Cloc
         await store.accept(mail("+61421000001", header=f"<{serial}@x>"))
         clock.forward(60_000)
     (first,) = await store.claim("node", 1)
-    await store.finish(first.id, Input(Kind.SENT, first.attempts), Answer.CLEAR)
+    await store.finish(first, Input(Kind.SENT, first.attempts), Answer.CLEAR)
     assert (await store.counts()).oldest_queued_at == began + 60_000
 
 

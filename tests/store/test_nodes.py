@@ -179,9 +179,9 @@ async def test_a_gone_node_that_comes_back_changes_nothing_but_by_the_truth(
     clock.forward(60 * SECOND)
     await store.adopt_gone("us", HOUR)
     await store.beat(ONE, LEASE)
-    await store.finish(first.id, Input(Kind.SENT, 1), Answer.CLEAR)
-    await store.finish(second.id, Input(Kind.GIVE_BACK, 1, "claimed 70 s ago"), None)
-    await store.finish(third.id, Input(Kind.NOT_SENT, 1, "no route"), None)
+    await store.finish(first, Input(Kind.SENT, 1), Answer.CLEAR)
+    await store.finish(second, Input(Kind.GIVE_BACK, 1, "claimed 70 s ago"), None)
+    await store.finish(third, Input(Kind.NOT_SENT, 1, "no route"), None)
     states = [await state(store, sms) for sms in (first, second, third)]
     assert states == [State.SUBMITTED, State.UNKNOWN, State.UNKNOWN]
     assert await store.claim("two", 10) == ()

@@ -46,7 +46,7 @@ async def test_a_queued_sms_is_refused_at_its_claim_and_told(store: Store) -> No
 async def test_one_that_was_tried_before_may_still_turn_out_to_have_arrived(store: Store) -> None:
     await store.accept(mail(A))
     (tried,) = await store.claim("n1", 1)
-    await store.finish(tried.id, Input(Kind.NOT_SENT, tried.attempts, "no route"), None)
+    await store.finish(tried, Input(Kind.NOT_SENT, tried.attempts, "no route"), None)
     await store.opt_out(A, WHO)
     assert await store.claim("n1", 1) == ()
     assert (await state(store, tried)).state is State.REFUSED
@@ -175,7 +175,7 @@ async def test_late_news_of_the_blacklist_leaves_a_phone_alone_that_came_back(
     await store.record_event(status(sms.message_id, News.FAILED, result="Destination is blacklisted"))
     assert await out(store) == []
     again = await sent(store, header="<two@x>")
-    await store.finish(again.id, Input(Kind.REFUSED_SMS, 1, "x"), Answer.CLEAR)
+    await store.finish(again, Input(Kind.REFUSED_SMS, 1, "x"), Answer.CLEAR)
     await store.record_event(status(again.message_id, News.FAILED, result="Destination is blacklisted"))
     assert await out(store) == [(A, "default", "vendor")]
 
@@ -184,7 +184,7 @@ async def test_the_vendors_refusal_of_a_blacklisted_number_counts_too(store: Sto
     await store.accept(mail(A))
     (sms,) = await store.claim("n1", 1)
     given = Input(Kind.REFUSED_SMS, 1, "Error - Destination is blacklisted")
-    await store.finish(sms.id, given, Answer.CLEAR)
+    await store.finish(sms, given, Answer.CLEAR)
     assert await out(store) == [(A, "default", "vendor")]
 
 

@@ -102,8 +102,8 @@ async def test_an_outcome_that_was_committed_unheard_is_stored_once_when_it_is_t
         (sms,) = await store.claim("us", 1)
         wire.cut = "after"
         with pytest.raises(StoreError):
-            await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",))
-        new = await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",))
+            await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",))
+        new = await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",))
         assert new is not None
         assert (new.state, new.attempts) == (State.SUBMITTED, 1)
         await store.close()

@@ -41,7 +41,7 @@ async def sent(store: Store, *numbers: str, **more: Any) -> list[Sms]:
     await store.accept(mail(*numbers, text=TEXT, **more))
     rows = list(await store.claim("n1", 100))
     for sms in rows:
-        await store.finish(sms.id, Input(Kind.SENT, sms.attempts), Answer.CLEAR, (f"V{sms.id}",))
+        await store.finish(sms, Input(Kind.SENT, sms.attempts), Answer.CLEAR, (f"V{sms.id}",))
     return rows
 
 
@@ -122,7 +122,7 @@ async def test_what_is_under_way_keeps_its_text(store: Store, clock: Clock, end:
     await store.accept(mail(text=TEXT, expire_after_ms=1 << 50))
     (sms,) = await store.claim("n1", 9)
     if end is not None:
-        await store.finish(sms.id, Input(end, sms.attempts), Answer.CLEAR)
+        await store.finish(sms, Input(end, sms.attempts), Answer.CLEAR)
     clock.forward(1_000 * DAY)
     assert (await purge(store)).records == 0
     story = await store.show(sms.message_id)
@@ -175,7 +175,7 @@ async def test_mails_that_another_sms_tells_of_go_with_it(store: Store, clock: C
     mails = [replace(mail(header=f"<{n}@x>", text=TEXT), join=join) for n in range(4)]
     stored = [await store.accept(one) for one in mails]
     (first,) = await store.claim("n1", 9)
-    await store.finish(first.id, Input(Kind.REFUSED_SMS, 1, "bad"), Answer.CLEAR)
+    await store.finish(first, Input(Kind.REFUSED_SMS, 1, "bad"), Answer.CLEAR)
     await all_mailed(store)
     clock.forward(DAY)
     await purge(store, Retention(0, 0))
@@ -350,12 +350,17 @@ async def test_an_answer_about_who_was_forgotten_is_none_about_who_has_its_id_no
     await store.privacy.forget(number(), ME, nothing)
     await store.accept(mail(OTHER, header="<second@x>"))
     (sms,) = await store.claim("n1", 1)
+    assert await store.vendor_mail(sms.reply_key, "an answer")
+    await store.reply_polled(gone)
+    assert [one.id for one in await store.due_reply_polls(9)] == [sms.id], (
+        "its own answers are asked for all the same"
+    )
     ids = ("V-of-the-first",)
     given = Input(Kind.SENT, gone.attempts)
-    assert await store.finish(gone.id, given, Answer.CLEAR, ids, gone.message_id) is None
-    assert await store.polled(gone.id, Input(Kind.NEWS_DELIVERED), gone.message_id) is None
+    assert await store.finish(gone, given, Answer.CLEAR, ids) is None
+    assert await store.polled(gone, Input(Kind.NEWS_DELIVERED)) is None
     assert (await store.vendor_ids(gone.id), await store.vendor_ids(sms.id)) == ((), ())
-    unclear = await store.finish(sms.id, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR, (), sms.message_id)
+    unclear = await store.finish(sms, Input(Kind.UNCLEAR, 1), Answer.UNCLEAR)
     assert unclear is not None
     assert unclear.state is State.UNKNOWN
 
@@ -422,7 +427,7 @@ async def test_ids_that_are_free_again_are_counted_again(store: Store) -> None:
 async def test_an_account_forgets_whose_sms_failed(store: Store) -> None:
     await store.accept(mail(PERSON))
     (sms,) = await store.claim("n1", 1)
-    await store.finish(sms.id, Input(Kind.REFUSED_UNREAD, 1, "odd"), Answer.UNREAD)
+    await store.finish(sms, Input(Kind.REFUSED_UNREAD, 1, "odd"), Answer.UNREAD)
     await store.cancel(sms.message_id, Actor("kim", "desk"))
     await all_mailed(store)
     await store.privacy.forget(number(), ME, nothing)
@@ -473,7 +478,7 @@ class Walk:
 
     async def end(self, kind: Kind) -> None:
         for sms in [sms for sms in await self.all() if sms.state is State.SENDING][:3]:
-            await self.store.finish(sms.id, Input(kind, sms.attempts, "why"), Answer.CLEAR)
+            await self.store.finish(sms, Input(kind, sms.attempts, "why"), Answer.CLEAR)
 
     async def news(self, what: News) -> None:
         for sms in [sms for sms in await self.all() if sms.attempts][:3]:

@@ -16,7 +16,7 @@ SIX = tuple(f"+6142100000{n}" for n in range(1, 7))
 async def all_sent(store: Store) -> list[Sms]:
     rows = list(await store.claim("n1", 100))
     for sms in rows:
-        await store.finish(sms.id, Input(Kind.SENT, sms.attempts), Answer.CLEAR)
+        await store.finish(sms, Input(Kind.SENT, sms.attempts), Answer.CLEAR)
     return rows
 
 
@@ -58,9 +58,9 @@ async def test_a_doubt_is_told_after_a_quarter_of_an_hour_and_settled_once(
 ) -> None:
     await store.accept(mail(reports=ReportRule(frozenset({"failed"}))))
     (sms,) = await store.claim("n1", 1)
-    await store.finish(sms.id, Input(Kind.UNCLEAR, 1), None)
+    await store.finish(sms, Input(Kind.UNCLEAR, 1), None)
     clock.forward(10 * MINUTE)
-    await store.polled(sms.id, Input(Kind.NO_POLL))  # held from now on: the doubt is as old as before
+    await store.polled(sms, Input(Kind.NO_POLL))  # held from now on: the doubt is as old as before
     clock.forward(5 * MINUTE - 1)
     assert await due(store) == []
     clock.forward(1)
@@ -76,7 +76,7 @@ async def test_a_doubt_is_told_after_a_quarter_of_an_hour_and_settled_once(
 async def test_a_doubt_that_ends_in_time_is_not_told(store: Store, clock: Clock) -> None:
     await store.accept(mail(reports=ReportRule(frozenset({"failed"}))))
     (sms,) = await store.claim("n1", 1)
-    await store.finish(sms.id, Input(Kind.UNCLEAR, 1), None)
+    await store.finish(sms, Input(Kind.UNCLEAR, 1), None)
     clock.forward(10 * MINUTE)
     await news(store, sms, News.DELIVERED)
     clock.forward(HOUR)

@@ -1,6 +1,7 @@
 """Claiming and finishing: fair, exclusive, and with an eye on the health of accounts."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -48,7 +49,7 @@ async def test_an_sms_that_waits_for_a_retry_does_not_stand_in_the_way(store: St
     for n in range(70):  # more senders than are looked at in one go
         await store.accept(mail(A, sender=f"a{n:02}@x"))
     for sms in await store.claim("n1", 100):
-        await store.finish(sms.id, Input(Kind.NOT_SENT, 1, "no route", 10 * MINUTE), None)
+        await store.finish(sms, Input(Kind.NOT_SENT, 1, "no route", 10 * MINUTE), None)
     await store.accept(mail(B, sender="z@x"))
     assert [sms.number for sms in await store.claim("n1", 10)] == [B]
     assert await store.claim("n1", 10) == ()
@@ -74,21 +75,23 @@ async def test_what_is_too_old_is_ended_and_told(store: Store, clock: Clock) -> 
 
 async def test_expire_ends_what_waits_while_an_account_stands_still(store: Store, clock: Clock) -> None:
     (sms,) = await taken(store, A, expire_after_ms=HOUR)
-    await store.finish(sms.id, Input(Kind.REFUSED_ACCOUNT, 1, "no credit"), Answer.ACCOUNT)
+    await store.finish(sms, Input(Kind.REFUSED_ACCOUNT, 1, "no credit"), Answer.ACCOUNT)
     clock.forward(HOUR)
     assert await store.expire() == 1
     assert await store.expire() == 0
 
 
 async def test_finish_of_an_unknown_row_is_none(store: Store) -> None:
-    assert await store.finish(99, Input(Kind.SENT, 1), Answer.CLEAR) is None
-    assert await store.polled(99, Input(Kind.NO_SUCH)) is None
+    (sms,) = await taken(store, A)
+    gone = replace(sms, id=99)
+    assert await store.finish(gone, Input(Kind.SENT, 1), Answer.CLEAR) is None
+    assert await store.polled(gone, Input(Kind.NO_SUCH)) is None
 
 
 async def test_a_refused_account_stops_alarms_once_and_probes(store: Store, clock: Clock) -> None:
     first, second = await taken(store, A, B)
-    await store.finish(first.id, Input(Kind.REFUSED_ACCOUNT, 1, "wrong token"), Answer.ACCOUNT)
-    await store.finish(second.id, Input(Kind.REFUSED_ACCOUNT, 1, "wrong token"), Answer.ACCOUNT)
+    await store.finish(first, Input(Kind.REFUSED_ACCOUNT, 1, "wrong token"), Answer.ACCOUNT)
+    await store.finish(second, Input(Kind.REFUSED_ACCOUNT, 1, "wrong token"), Answer.ACCOUNT)
     (account,) = await store.accounts()
     assert (account.stop, account.why) == (Stop.ACCOUNT, "wrong token")
     (work,) = await store.claim_mail(10)
@@ -103,13 +106,13 @@ async def test_a_refused_account_stops_alarms_once_and_probes(store: Store, cloc
     clock.forward(15 * MINUTE)
     (probe,) = await store.claim("n1", 10)
     assert await store.claim("n1", 10) == ()
-    await store.finish(probe.id, Input(Kind.SENT, 2), Answer.CLEAR)
+    await store.finish(probe, Input(Kind.SENT, 2), Answer.CLEAR)
     assert len(await store.claim("n1", 10)) == 1
 
 
 async def test_one_account_that_stands_still_does_not_stop_another(store: Store) -> None:
     (sms,) = await taken(store, A, account="clinic")
-    await store.finish(sms.id, Input(Kind.REFUSED_ACCOUNT, 1), Answer.ACCOUNT)
+    await store.finish(sms, Input(Kind.REFUSED_ACCOUNT, 1), Answer.ACCOUNT)
     await store.accept(mail(B))
     await store.accept(mail(C, account="clinic"))
     assert [sms.number for sms in await store.claim("n1", 10)] == [B]
@@ -124,7 +127,7 @@ async def test_accounts_share_what_one_claim_may_take(store: Store) -> None:
 async def test_resume_starts_an_account_and_the_next_stop_is_told_again(store: Store) -> None:
     for _ in range(2):
         rows = await store.claim("n1", 1) or await taken(store, A)
-        await store.finish(rows[0].id, Input(Kind.REFUSED_ACCOUNT, rows[0].attempts), Answer.ACCOUNT)
+        await store.finish(rows[0], Input(Kind.REFUSED_ACCOUNT, rows[0].attempts), Answer.ACCOUNT)
         assert len(await store.claim_mail(10)) == 1
         assert await store.resume("other", Actor("kim", "desk")) == 0
         assert await store.resume("default", Actor("kim", "desk")) == 1
@@ -133,7 +136,7 @@ async def test_resume_starts_an_account_and_the_next_stop_is_told_again(store: S
 
 async def test_a_stopped_account_survives_a_restart(store: Store, opened: Opener) -> None:
     (sms,) = await taken(store, A)
-    await store.finish(sms.id, Input(Kind.REFUSED_ACCOUNT, 1), Answer.ACCOUNT)
+    await store.finish(sms, Input(Kind.REFUSED_ACCOUNT, 1), Answer.ACCOUNT)
     await store.close()
     again = await opened()
     assert (await again.accounts())[0].stop is Stop.ACCOUNT
@@ -145,18 +148,18 @@ async def test_three_silent_ones_stop_the_account_and_only_a_sign_of_life_starts
 ) -> None:
     for number in (A, B, C):
         (sms,) = await taken(store, number)
-        await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+        await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR)
     while (await store.accounts() or [None])[0] is None or not (await store.accounts())[0].stop:
         clock.forward(MINUTE)
         for sms in await store.due_polls(10):
-            await store.polled(sms.id, Input(Kind.NO_SUCH))
+            await store.polled(sms, Input(Kind.NO_SUCH))
     (account,) = await store.accounts()
     assert account.stop is Stop.SILENT
     await store.accept(mail("+61421000009"))
     assert await store.claim("n1", 10) == ()
     clock.forward(15 * MINUTE)
     (probe,) = await store.claim("n1", 10)
-    await store.finish(probe.id, Input(Kind.SENT, probe.attempts), Answer.CLEAR)
+    await store.finish(probe, Input(Kind.SENT, probe.attempts), Answer.CLEAR)
     assert (await store.accounts())[0].stop is Stop.SILENT
     await store.record_event(Event("webhook", "status", probe.message_id, A, "", News.PENDING))
     assert (await store.accounts())[0].stop is Stop.NONE
@@ -172,14 +175,14 @@ async def test_taking_the_part_send_adopts_what_was_being_sent(store: Store, ope
         story = await other.show(sms.message_id)
     assert story is not None
     assert story.sms.state is State.UNKNOWN
-    late = await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+    late = await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR)
     assert late is not None
     assert late.state is State.SUBMITTED
 
 
 async def test_an_operator_releases_and_cancels(store: Store, clock: Clock) -> None:
     (sms,) = await taken(store, A)
-    await store.finish(sms.id, Input(Kind.REFUSED_UNREAD, 1, "Quux"), Answer.UNREAD)
+    await store.finish(sms, Input(Kind.REFUSED_UNREAD, 1, "Quux"), Answer.UNREAD)
     clock.forward(20 * HOUR)
     released = await store.release(sms.message_id.lower(), Actor("kim", "desk"))
     assert released is not None
@@ -194,11 +197,11 @@ async def test_an_operator_releases_and_cancels(store: Store, clock: Clock) -> N
 
 async def test_history_counts_what_repeats_and_is_bounded(store: Store, clock: Clock) -> None:
     (sms,) = await taken(store, A)
-    await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+    await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR)
     for _ in range(5):
-        await store.polled(sms.id, Input(Kind.NO_ANSWER, why="no route"))
+        await store.polled(sms, Input(Kind.NO_ANSWER, why="no route"))
     for n in range(400):
-        await store.polled(sms.id, Input(Kind.NO_ANSWER, why=f"odd {n}"))
+        await store.polled(sms, Input(Kind.NO_ANSWER, why=f"odd {n}"))
     story = await store.show(str(sms.id))
     assert story is not None
     assert [line.times for line in story.history if line.note == "no answer: no route"] == [5]

@@ -26,7 +26,7 @@ def commits(store: Store) -> int:
 
 
 async def not_sent(store: Store, sms: Sms, wait_ms: int) -> None:
-    await store.finish(sms.id, Input(Kind.NOT_SENT, sms.attempts, "no route", wait_ms), None)
+    await store.finish(sms, Input(Kind.NOT_SENT, sms.attempts, "no route", wait_ms), None)
 
 
 async def standing_by(store: Store, limit: int = 10, within_s: float = LONG_S) -> "asyncio.Task[Claimed]":

@@ -127,7 +127,7 @@ async def all_but_two(store: Store) -> list[Sms]:
     """Bring a mail's SMS to their end but for two, which are returned."""
     await store.accept(mail(*(f"+6142100000{n}" for n in range(6))))
     for n, sms in enumerate(await store.claim("n", 10)):
-        await store.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR)
+        await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR)
         if n < 4:
             await store.record_event(news(sms))
     return [line.sms for line in await store.list_sms(SmsFilter(state=State.SUBMITTED), None, 10)]
@@ -179,7 +179,7 @@ async def test_an_event_that_passes_the_answer_with_its_id_is_found_by_the_sweep
     (sms,) = await one.claim("n", 1)
     _, told = await at_once(
         one,
-        lambda s: s.finish(sms.id, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",)),
+        lambda s: s.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR, ("vendor-1",)),
         two,
         lambda s: recorded(s, news(sms, "vendor-1")),
     )
@@ -208,7 +208,7 @@ async def test_the_probe_of_an_account_is_taken_by_one(opened: Opener, clock: Cl
     one, two = await opened(), await opened()
     await one.accept(mail(*(f"+6142100{n:04}" for n in range(6))))
     (sms,) = await one.claim("n", 1)
-    await one.finish(sms.id, Input(Kind.REFUSED_ACCOUNT, 1, "Unauthorized"), Answer.ACCOUNT)
+    await one.finish(sms, Input(Kind.REFUSED_ACCOUNT, 1, "Unauthorized"), Answer.ACCOUNT)
     assert (await two.accounts())[0].stop is Stop.ACCOUNT
     clock.forward(15 * MINUTE)
     probes = await at_once(one, lambda s: s.claim("one", 6), two, lambda s: s.claim("two", 6))
@@ -222,11 +222,11 @@ async def test_a_claim_does_not_wait_for_what_another_node_hears_of_an_account(
     one, two = await opened(), await opened()
     await one.accept(mail(*(f"+6142100{n:04}" for n in range(6))))
     first, second = await one.claim("n", 2)
-    await one.finish(first.id, Input(Kind.REFUSED_ACCOUNT, 1, "Unauthorized"), Answer.ACCOUNT)
+    await one.finish(first, Input(Kind.REFUSED_ACCOUNT, 1, "Unauthorized"), Answer.ACCOUNT)
     clock.forward(15 * MINUTE)
     await two.set_cursor("warm", 1)
     gate = Gate(one)
-    heard = asyncio.ensure_future(one.finish(second.id, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR))
+    heard = asyncio.ensure_future(one.finish(second, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR))
     await asyncio.wait_for(gate.reached.wait(), 30)
     assert not await asyncio.wait_for(two.claim("two", 6), 20)
     gate.let_through()
@@ -255,9 +255,9 @@ async def test_what_both_hear_of_an_account_counts_for_both(opened: Opener) -> N
     first, second = await one.claim("n", 2)
     await at_once(
         one,
-        lambda s: s.finish(first.id, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR),
+        lambda s: s.finish(first, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR),
         two,
-        lambda s: s.finish(second.id, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR),
+        lambda s: s.finish(second, Input(Kind.UNCLEAR, 1, "500"), Answer.UNCLEAR),
     )
     assert (await one.accounts())[0].unclear == 2
 

@@ -95,7 +95,7 @@ class Desk:
         (claimed,) = await self.store.claim("node", 1)
         assert claimed.id == queued.id
         answer = Answer.CLEAR if end is Kind.SENT else Answer.UNCLEAR
-        after = await self.store.finish(claimed.id, Input(end, claimed.attempts, why), answer)
+        after = await self.store.finish(claimed, Input(end, claimed.attempts, why), answer)
         assert after is not None
         return after
 

@@ -173,7 +173,7 @@ async def test_metrics_are_what_prometheus_reads_and_true_to_the_store(desk: Des
     )
     (first,) = await desk.store.claim("node", 1)
     refused = Input(Kind.REFUSED_ACCOUNT, first.attempts, "HTTP 401")
-    await desk.store.finish(first.id, refused, Answer.ACCOUNT)
+    await desk.store.finish(first, refused, Answer.ACCOUNT)
     await desk.store.beat(Node("one", "host-a", 11, ("mail", "send"), 60_000), 15_000)
     answer = await desk.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -159,7 +159,7 @@ async def test_sending_that_stopped_and_alarms_stand_on_top(desk: Desk) -> None:
     (queued,) = await desk.mailed()
     await desk.store.claim("node", 1)
     refused = Input(Kind.REFUSED_ACCOUNT, 1, "HTTP 401: <b>token</b>")
-    await desk.store.finish(queued.id, refused, Answer.ACCOUNT)
+    await desk.store.finish(queued, refused, Answer.ACCOUNT)
     await desk.store.note_alarm("credit-hold", [("alarm", "credit-hold"), ("account", "default")])
     page = (await desk.get("/")).text
     assert "refuses the account</strong> (account “default”, since" in page
