@@ -29,7 +29,7 @@ def record(tx: Tx, terms: Terms, event: Event) -> Recorded:
     )
     if tx.run("event_again", mark=mark):
         return "known"
-    sms = match(tx, event.message_id, event.job)
+    sms = match(tx, event)
     if sms is None:
         insert(tx, event, None, mark, kept_until=tx.now + KEPT_MS)
         bound_kept(tx, terms)

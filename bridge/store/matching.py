@@ -18,17 +18,22 @@ MAX_RAW: Final = 8_000  # characters kept of an event as it came
 MAX_ID: Final = 100  # characters of an id that can match anything
 
 
-def match(tx: Tx, message_id: str | None, job: str | None) -> Sms | None:
-    """Return the SMS an event is about: by our MessageID, one of the vendor's, or the vendor's job."""
-    if message_id and len(message_id) <= MAX_ID:
-        sms = sms_by_message_id(tx, message_id)
+def match(tx: Tx, event: Event) -> Sms | None:
+    """Return the SMS an event is about: by our MessageID, one of the vendor's, or the vendor's job.
+
+    A job that was given to an SMS to another phone says nothing: the number may have been given twice.
+    """
+    if event.message_id and len(event.message_id) <= MAX_ID:
+        sms = sms_by_message_id(tx, event.message_id) or _by_vendor_id(tx, event.message_id, "m")
         if sms is not None:
             return sms
-    for value, kind in ((message_id, "m"), (job, "j")):
-        row = tx.one("sms_of_vendor_id", value=low(value), kind=kind) if value else None
-        if row is not None:
-            return sms_by_id(tx, row[0])
-    return None
+    sms = _by_vendor_id(tx, event.job, "j")
+    return sms if sms is None or event.phone in ("", sms.number) or event.phone[0] != "+" else None
+
+
+def _by_vendor_id(tx: Tx, value: str | None, kind: str) -> Sms | None:
+    row = tx.one("sms_of_vendor_id", value=low(value), kind=kind) if value else None
+    return sms_by_id(tx, row[0]) if row is not None else None
 
 
 def learn_ids(tx: Tx, sms: Sms, *, message_ids: Sequence[str] = (), job: str | None = None) -> bool:

@@ -48,7 +48,7 @@ def _record(tx: Tx, terms: Terms, event: Event) -> Recorded:
         if twin.source == "mail":  # whose text is only roughly that of the phone
             optouts.heard(tx, terms, event, sms_by_id(tx, twin.sms_id) if twin.sms_id else None, twin.at)
         return "known"
-    sms = matching.match(tx, event.message_id, event.job)
+    sms = matching.match(tx, event)
     said = optouts.heard(tx, terms, event, sms, tx.now)
     if sms is not None:
         return _of_ours(tx, terms, sms, event, mark, said)

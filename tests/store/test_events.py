@@ -77,6 +77,24 @@ async def test_an_event_before_its_answer_is_kept_and_applied_then(store: Store)
     assert len(story.events) == 3, "the job that the first one told brought in the last"
 
 
+async def test_a_job_that_was_given_to_another_phone_says_nothing_of_it(store: Store, clock: Clock) -> None:
+    await store.accept(mail())
+    (sms,) = await store.claim("n1", 1)
+    foreign = replace(status("elsewhere", News.FAILED, job="J9"), phone=B)
+    assert await store.record_event(replace(foreign, job="J8")) == "kept"
+    await store.finish(sms, Input(Kind.SENT, 1), Answer.CLEAR, ("VEND-9",))
+    for job in ("J8", "J9"):
+        event = status("vend-9", News.PENDING, job=job, result=job)
+        assert await store.record_event(event) in ("applied", "recorded")
+    assert await store.record_event(foreign) == "kept"
+    clock.forward(MINUTE)
+    await store.expire()
+    assert (await state(store, sms)).state is State.SUBMITTED
+    for phone in (sms.number, "", "0421 000 001"):
+        told = replace(status(None, News.PENDING, job="J9", result=phone or "none"), phone=phone)
+        assert await store.record_event(told) in ("applied", "recorded")
+
+
 async def test_what_matches_nothing_is_kept_for_72_hours(store: Store, clock: Clock) -> None:
     assert await store.record_event(status("nobody")) == "kept"
     assert await store.record_event(status("nobody")) == "known"

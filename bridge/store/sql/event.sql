@@ -49,7 +49,9 @@ SELECT {event} FROM event e WHERE e.id IN (
     WHERE v.sms_id = :sms_id AND v.kind = 'm' AND lower(k.message_id) = v.value || '' AND k.kept_until IS NOT NULL
     UNION
     SELECT k.id FROM vendor_id v CROSS JOIN event k INDEXED BY event_kept_job
+    JOIN sms s ON s.id = v.sms_id
     WHERE v.sms_id = :sms_id AND v.kind = 'j' AND lower(k.job) = v.value || '' AND k.kept_until IS NOT NULL
+    AND (substr(k.phone, 1, 1) <> '+' OR k.phone = s.number)
 ) ORDER BY e.id LIMIT 1;
 
 -- SMS whose id came by one node while the other was keeping the event that names it.
@@ -57,8 +59,8 @@ SELECT {event} FROM event e WHERE e.id IN (
 SELECT v.sms_id FROM event k JOIN vendor_id v ON v.value = lower(k.message_id) AND v.kind = 'm'
 WHERE k.kept_until > :since
 UNION
-SELECT v.sms_id FROM event k JOIN vendor_id v ON v.value = lower(k.job) AND v.kind = 'j'
-WHERE k.kept_until > :since
+SELECT v.sms_id FROM event k JOIN vendor_id v ON v.value = lower(k.job) AND v.kind = 'j' JOIN sms s ON s.id = v.sms_id
+WHERE k.kept_until > :since AND (substr(k.phone, 1, 1) <> '+' OR k.phone = s.number)
 LIMIT :limit;
 
 -- name: count_events
