@@ -215,7 +215,7 @@ class Bridge:
         try:
             return self.ended()
         finally:
-            print("".join(self.lines[-200:]))
+            print("".join(self.lines))
 
     def ended(self) -> int:
         """Wait for its end and return the exit code; fail with where it stands, when it does not come."""
