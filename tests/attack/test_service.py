@@ -47,10 +47,17 @@ def test_connections_that_are_reset_at_once_leave_no_open_file(
 
 @contextmanager
 def nothing_happens(vendor: Vendor, bridge: Bridge) -> Iterator[None]:
-    """No SMS goes out and no mail is written within the block."""
+    """No SMS goes out and no mail is written within the block, once all that came before it is reported."""
+    wait_for("each SMS to be delivered and reported", lambda: _all_is_reported(bridge))
     before = len(vendor.sent()), bridge.messages(), _mails_of_ours(bridge)
     yield
     assert (len(vendor.sent()), bridge.messages(), _mails_of_ours(bridge)) == before
+
+
+def _all_is_reported(bridge: Bridge) -> bool:
+    reported = [line for line in bridge.lines if '"kind": "delivered"' in line and "handed over" in line]
+    under_way = [line for line in _mails_of_ours(bridge) if 'state="sent"' not in line]
+    return len(reported) == len(bridge.messages()) and not under_way
 
 
 def _mails_of_ours(bridge: Bridge) -> list[str]:
