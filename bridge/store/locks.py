@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.errors import PartBusy, StoreError
+from bridge.store.rights import denied
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def part_lock(database: Path, part: str) -> Iterator[None]:
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"cannot open the lock {file}: {error.strerror}") from error
+        raise StoreError(denied(file, error)) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

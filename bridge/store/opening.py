@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.decide.use import Key, Use
+from bridge.errors import StoreError
 from bridge.sms import Timing
 from bridge.store import schema, sqlite_file, using
 from bridge.store.database import Clock, Database
 from bridge.store.locks import part_lock
+from bridge.store.rights import denied
 from bridge.store.sqlite import BUSY_MS, SqliteEngine, wall_clock
 from bridge.store.store import PartLock, Store
 from bridge.store.threads import Engine, ThreadedDatabase
@@ -30,10 +32,14 @@ def is_postgresql(database: str | Path) -> bool:
 
 
 def is_there(database: str | Path) -> bool:
-    """Return whether the database has been made. Raises StoreError when a server cannot be asked."""
+    """Return whether the database has been made. Raises StoreError when a server cannot be asked, or a folder may not
+    be looked into."""
     if is_postgresql(database):
         return look_at_server(str(database)).schema > 0
-    return Path(database).exists()
+    try:
+        return Path(database).exists()
+    except OSError as error:
+        raise StoreError(denied(Path(database), error)) from error
 
 
 def is_current(database: str | Path) -> bool:
@@ -41,7 +47,7 @@ def is_current(database: str | Path) -> bool:
     StoreError when that cannot be seen."""
     if is_postgresql(database):
         return look_at_server(str(database)).schema == schema.newest()
-    return Path(database).exists() and sqlite_file.version(Path(database)) == schema.newest()
+    return is_there(database) and sqlite_file.version(Path(database)) == schema.newest()
 
 
 def look_at_server(url: str) -> "Server":

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from bridge.errors import StoreError
 from bridge.store import schema
+from bridge.store.rights import denied
 from bridge.store.schema import newest, split
 
 OLDEST_SQLITE: Final = (3, 35, 0)  # RETURNING
@@ -132,7 +133,7 @@ def _make_private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise StoreError(f"cannot open {path}: {error.strerror}") from error
+        raise StoreError(denied(path, error)) from error
 
 
 def _connect(path: Path, mode: str, busy_ms: int) -> sqlite3.Connection:

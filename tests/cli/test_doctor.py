@@ -106,7 +106,7 @@ def test_a_database_that_cannot_be_used_is_a_fault(bench: Bench) -> None:
     bench.configure(database=f"sqlite://{bench.config / 'bridge.db'}")
     assert "may not make it" in found(bench)["database"][1]
     bench.configure(database=f"sqlite://{bench.folder / ('x' * 300)}")
-    assert "file name too long" in found(bench)["database"][1]
+    assert "File name too long" in found(bench)["database"][1]
 
 
 # --- brands ---

@@ -9,7 +9,7 @@ from bridge.cli.doctor.finding import Finding, fault, ok
 from bridge.cli.doctor.nodes import nodes
 from bridge.config import Config
 from bridge.errors import StoreError
-from bridge.store import is_postgresql, look_at_server
+from bridge.store import is_postgresql, is_there, look_at_server
 
 
 async def database(config: Config) -> list[Finding]:
@@ -49,10 +49,10 @@ async def _server(config: Config) -> Finding | None:
 
 def _before_the_first_start(path: Path) -> Finding | None:
     try:
-        if path.exists():
+        if is_there(path):
             return None
-    except OSError as error:
-        return fault("database", f"{path}: {(error.strerror or 'cannot be reached').lower()}")
+    except StoreError as error:
+        return fault("database", str(error))
     folder = next(parent for parent in path.parents if parent.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
         return fault("database", f"{path} is not there yet, and this user may not make it in {folder}")
