@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import accept, cost, delay, memory, nodes, rows, whole
+from tests.bench import accept, cost, delay, memory, nodes, parts, rows, whole
 from tests.bench.load import program
 from tests.bench.results import Line, show
 
@@ -23,6 +23,7 @@ PARTS: Final[dict[str, tuple[str, Callable[[int, int], list[Line]]]]] = {
     "accept": ("durable accept", lambda rounds, rows: accept.measure(rounds)),
     "send": ("end to end", lambda rounds, rows: whole.end_to_end(rounds)),
     "circle": ("full circle", lambda rounds, rows: whole.full_circle(rounds)),
+    "parts": ("parts in processes of their own", lambda rounds, rows: parts.measure(rounds)),
     "delay": ("delay", lambda rounds, rows: delay.inside()),
     "start": ("start", lambda rounds, rows: delay.start()),
     "sign": ("signature", lambda rounds, rows: delay.signature()),

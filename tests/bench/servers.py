@@ -1,6 +1,7 @@
 """The servers that are measured: ours, and those that it is measured against."""
 
 import contextlib
+import copy
 import json
 import os
 import re
@@ -83,6 +84,12 @@ class Bridge:
             if time.monotonic() - began_at > WITHIN_S:
                 raise RuntimeError("the bridge is not ready")
             time.sleep(0.005)
+
+    def beside(self) -> "Bridge":
+        """Return another process, not started, on the same configuration and database."""
+        other = copy.copy(self)
+        other.process = None
+        return other
 
     @property
     def running(self) -> Process:

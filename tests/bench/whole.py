@@ -1,6 +1,7 @@
 """The whole way, in one process: mail in to the vendor's answer, and on to the report at the smarthost."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,24 +81,32 @@ def full_circle(rounds: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         vendor, sink = Vendor(folder), Sink(folder)
-        bridge = _reporting(folder, vendor, sink)
+        bridge = reporting(folder, vendor, sink)
         with stopping((bridge, vendor, sink)):
             bridge.start()
             vendor.tell(bridge.hook, f"/hooks/sms/{SECRET}")
-            runs = []
-            for done in range(rounds):
-                before = bridge.running.cpu_s
-                began_at = burst(bridge.smtp, CIRCLES, "reused").began_at
-                ended_at = sink.wait_for((done + 1) * CIRCLES, WITHIN_S)
-                used_s = bridge.running.cpu_s - before
-                runs.append(Run(CIRCLES / (ended_at - began_at), used_s / CIRCLES * 1e6))
-            delivered = bridge.count("SELECT count(*) FROM sms WHERE state = 'delivered'")
-            if delivered != rounds * CIRCLES:
-                raise RuntimeError(f"{rounds * CIRCLES} went round, {delivered} are delivered")
+            runs = [circle(bridge, [bridge], sink) for _ in range(rounds)]
+            check_delivered(bridge, rounds * CIRCLES)
             return [
                 Line("full circle", speed(runs), "per s", _CIRCLE, cpu(runs)),
                 Line("memory, the most", bridge.running.memory_mib("VmHWM"), "MiB", _MEMORY),
             ]
+
+
+def circle(bridge: Bridge, processes: Sequence[Bridge], sink: Sink) -> Run:
+    """Let `CIRCLES` mails go round from ``bridge``'s port to the smarthost; the CPU is that of all ``processes``."""
+    before, arrived = sum(one.running.cpu_s for one in processes), sink.mails
+    began_at = burst(bridge.smtp, CIRCLES, "reused").began_at
+    ended_at = sink.wait_for(arrived + CIRCLES, WITHIN_S)
+    used_s = sum(one.running.cpu_s for one in processes) - before
+    return Run(CIRCLES / (ended_at - began_at), used_s / CIRCLES * 1e6)
+
+
+def check_delivered(bridge: Bridge, mails: int) -> None:
+    """Raise unless each mail that went round is a delivered SMS."""
+    delivered = bridge.count("SELECT count(*) FROM sms WHERE state = 'delivered'")
+    if delivered != mails:
+        raise RuntimeError(f"{mails} went round, {delivered} are delivered")
 
 
 def _posted(vendor: Vendor, server: Server, port: int, way: Way, mails: int) -> Run:
@@ -114,7 +123,8 @@ def _check_settled(bridge: Bridge, mails: int) -> None:
         raise RuntimeError(f"{mails} mails were answered 250, {stored} SMS are stored")
 
 
-def _reporting(folder: Path, vendor: Vendor, sink: Sink) -> Bridge:
+def reporting(folder: Path, vendor: Vendor, sink: Sink) -> Bridge:
+    """Return a bridge, not started, that signs a report of each SMS and hands it to ``sink``."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
     pem = folder / "dkim.pem"
     pem.write_bytes(
