@@ -21,6 +21,7 @@ from tests.flow.running import Loop
 
 End = Literal["answer", "reset", "500", "503"]
 RETRY_S: Final = 0.25
+LOOK_S: Final = 0.01
 AT_ONCE: Final = (
     20  # pieces of news on their way: with hundreds at once httpx is busy with its own queue alone
 )
@@ -52,6 +53,7 @@ class Vendor:
         self.polls: list[Poll] = []
         self.hooks: list[Hook] = []
         self.addresses: list[str] = []  # of the webhook, one for each node
+        self.stood_still_s = 0.0  # the longest that this machine kept its clock from being looked at
         self._known: dict[str, bool] = defaultdict(bool)
         self._telling: set[asyncio.Task[None]] = set()
         self._turn = itertools.count()
@@ -64,7 +66,15 @@ class Vendor:
         self._client = httpx.AsyncClient(
             trust_env=False, timeout=10, limits=httpx.Limits(max_connections=AT_ONCE)
         )
+        self._watch = asyncio.create_task(self._watch_the_machine())
         return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512)
+
+    async def _watch_the_machine(self) -> None:
+        looked = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            before, looked = looked, time.monotonic()
+            self.stood_still_s = max(self.stood_still_s, looked - before - LOOK_S)
 
     @property
     def send_url(self) -> str:
@@ -87,7 +97,7 @@ class Vendor:
     def close(self) -> None:
         async def stop() -> None:
             self._server.close()
-            for task in self._telling:
+            for task in (self._watch, *self._telling):
                 task.cancel()
             assert self._client is not None
             await self._client.aclose()
