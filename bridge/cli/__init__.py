@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.cli.output import clean, fail
-from bridge.cli.parser import parser
+from bridge.cli.parser import parsed
 from bridge.errors import BridgeError, ConfigError
 
 EX_CONFIG: Final = 78
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Raises SystemExit for wrong usage, as argparse does."""
     _speak_any_language()
     try:
-        options = parser().parse_args(argv)
+        options = parsed(argv)
         code = int(options.run(options))
         sys.stdout.flush()
     except ConfigError as fault:

@@ -7,8 +7,9 @@ import argparse
 import importlib
 import ipaddress
 import re
-from collections.abc import Callable
-from typing import TypeAlias, cast
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeAlias, cast
 
 from bridge import __version__
 from bridge.app.parts import ALL, Part
@@ -16,6 +17,30 @@ from bridge.sms import State
 
 Run: TypeAlias = Callable[[argparse.Namespace], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+# What names a file may be of any octets, as files' names are; the simulator's options are its own.
+_OF_ANY_OCTETS: Final = frozenset({"config", "file", "mail", "out", "state", "arguments"})
+_LONE: Final = re.compile("[\ud800-\udfff]")  # how Python keeps octets that its encoding does not have
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options in ``argv``. Raises SystemExit for wrong usage, as argparse does.
+
+    A text whose octets are of another encoding is wrong usage: without them another text would be sent or looked for.
+    """
+    top = parser()
+    options = top.parse_args(argv)
+    for name, value in vars(options).items():
+        if name not in _OF_ANY_OCTETS and any(map(_LONE.search, _texts(value))):
+            encoding = sys.getfilesystemencoding().upper()
+            top.error(f"{name} is not in this terminal's encoding ({encoding}): its octets would be lost")
+    return options
+
+
+def _texts(value: object) -> Iterator[str]:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str):
+            yield one
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,13 +87,13 @@ def _parts(text: str) -> tuple[Part, ...]:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65_535:
         raise argparse.ArgumentTypeError("a port is 0 (any free one) to 65535")
     return int(text)
 
 
 def _rows(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError("a number of rows, from 1 up")
     return int(text)
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -66,12 +67,15 @@ def test_help_loads_nothing_heavy() -> None:
         (("messages", "list", "--state", "lost"), "delivered"),
         (("messages", "list", "--limit", "0"), "from 1 up"),
         (("messages", "list", "--limit", "x"), "from 1 up"),
+        (("messages", "list", "--limit", "²"), "from 1 up"),
+        (("messages", "list", "--limit", "9" * 5_000), "from 1 up"),
         (("messages", "list", "--number", "abc"), "last digits"),
         (("messages", "list", "--number", "00"), "last digits"),
         (("serve", "--only", "mail,nothing"), ",".join(ALL)),
         (("serve", "--only", ""), ",".join(ALL)),
         (("demo", "--smtp-port", "65536"), "65535"),
         (("demo", "--desk-port", "-1"), "65535"),
+        (("demo", "--desk-port", "²"), "65535"),
         (("simulator", "--port", "x"), "port"),
         (("simulator", "--address", "0.0.0.0"), "--public"),
         (("explain", "mail.eml", "--client", "here"), "10.20.1.5"),
@@ -85,6 +89,36 @@ def test_wrong_usage_is_told_and_ends_with_2(bench: Bench, arguments: tuple[str,
     assert done.code == 2
     assert said in done.err
     assert done.out == ""
+
+
+LATIN_1: Final = os.fsdecode(
+    "Grüße aus Köln".encode("latin-1")
+)  # as a terminal or script of that encoding gives it
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("send", "0421000001", LATIN_1),
+        ("messages", "list", "--text", LATIN_1),
+        ("messages", "list", "--sender", LATIN_1),
+        ("messages", "show", LATIN_1),
+        ("explain", "mail.eml", "--to", LATIN_1),
+    ],
+)
+def test_a_text_in_another_encoding_is_refused_and_never_sent_without_its_letters(
+    bench: Bench, arguments: tuple[str, ...]
+) -> None:
+    done = command(*arguments, "-c", str(bench.config))
+    assert done.returncode == 2
+    assert done.stderr.endswith("is not in this terminal's encoding (UTF-8): its octets would be lost\n")
+    assert bench("messages", "list").out == ""
+
+
+def test_a_file_may_have_a_name_in_any_encoding(bench: Bench) -> None:
+    odd = bench.folder / LATIN_1
+    odd.write_bytes(bench.config.read_bytes())
+    assert command("check-config", str(odd)).returncode == 0
 
 
 def test_the_configuration_is_that_of_the_option_before_the_environment_before_the_folder(
