@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+from bridge.config import tls_mistake
 from bridge.errors import ConfigError
 from bridge.mail_in import server_context
 
@@ -22,6 +23,9 @@ class ServedCertificate:
     def load(self) -> ssl.SSLContext:
         """Return what the files hold now. Raises `ConfigError` when they do not fit; nothing is changed."""
         certificate, key = self.files
+        mistake = tls_mistake(certificate, key)
+        if mistake is not None:
+            raise ConfigError(mistake)
         try:
             return server_context(str(certificate), str(key))
         except OSError as fault:

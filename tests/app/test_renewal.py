@@ -101,7 +101,7 @@ async def test_a_pair_is_taken_whole_and_a_broken_one_is_told_once_and_left(
         told = await until(lambda: alarms(store), "a certificate without its key was not told")
         assert set(told) == {"renewal"}
         assert told["renewal"]["file"] == str(tmp_path / "tls.crt")
-        assert "cannot be used" in told["renewal"]["why"]
+        assert "are no certificate and its key" in told["renewal"]["why"]
         assert len(taken) == 1
         _replace(tmp_path / "tls.key", pem(other))
         await until(_is(lambda: len(taken) == 2), "the pair is whole again")
@@ -112,6 +112,34 @@ async def test_a_pair_is_taken_whole_and_a_broken_one_is_told_once_and_left(
     (line,) = await store.list_alarms(10)
     assert line.times == 2
     assert (await store.counts()).outbox_by_state == {"due": 1}, "one mail a day"
+
+
+async def test_a_pipe_in_place_of_a_certificate_holds_up_neither_the_other_files_nor_the_end(
+    tmp_path: Path, store: Store
+) -> None:
+    put(tmp_path)
+    served = ServedCertificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+    one = Renewable("the certificate of smtp", served.files, served.load, served.use)
+    users = tmp_path / "users"
+    other = Renewable("users", [users], users.read_text, _nothing)
+    loop = Renewal(store, [one, other], [])
+    async with looking(loop):
+        await until(_is(lambda: one.taken is not None), "it was looked at when it started")
+        (tmp_path / "tls.crt").unlink()
+        os.mkfifo(tmp_path / "tls.crt")
+        try:
+            loop.ask()
+            told = await until(lambda: alarms(store), "a pipe was not told")
+            assert "is not a plain file" in told["renewal"]["why"]
+            _replace(users, b"jo")
+            await until(_is(lambda: users.exists() and other.taken == other.marks()), "others were forgotten")
+        finally:
+            with contextlib.suppress(OSError):  # whoever reads from it would wait for ever
+                os.close(os.open(tmp_path / "tls.crt", os.O_WRONLY | os.O_NONBLOCK))
+
+
+def _nothing(_: str) -> None:
+    """Take it and do nothing with it."""
 
 
 def _is(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
