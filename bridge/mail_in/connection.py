@@ -8,6 +8,7 @@ exceptions' text into answers. Octets go from the transport straight into the co
 import abc
 import asyncio
 import logging
+import ssl
 from collections.abc import Iterable
 from typing import Final, cast
 
@@ -348,7 +349,7 @@ class Connection(SMTP):
                 assert self.house.tls is not None, "a listener with TLS does not start without"
                 inside = await shake_hands(self._wire, self, self.house.tls, self._take_hello, seconds)
         except OSError as error:
-            _LOG.info("TLS failed", extra={"client": self.client.address, "fault": type(error).__name__})
+            _LOG.info("TLS failed", extra={"client": self.client.address, "fault": _fault_of(error)})
         finally:
             if inside is None or inside.is_closing():
                 self.abort()
@@ -363,3 +364,10 @@ class Connection(SMTP):
         hello = bytes(self._unread) if self.listener.tls == "implicit" else b""
         self._unread.clear()
         return hello
+
+
+def _fault_of(error: OSError) -> str:
+    """Why a handshake failed. OpenSSL's own few words tell a client that is too old ("unsupported protocol", "no
+    shared cipher") from one that does not trust our certificate ("tlsv1 alert unknown ca")."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return reason.replace("_", " ").lower() if reason else type(error).__name__

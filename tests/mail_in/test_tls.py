@@ -187,3 +187,50 @@ async def test_tls_is_1_2_or_newer_and_always_with_forward_secrecy(
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, newest
     context.set_ciphers(ciphers)
     assert await asyncio.to_thread(_shakes_hands, server.ports[0], context) is taken
+
+
+def _of_old_tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+def _of_others_trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    return context
+
+
+@pytest.mark.parametrize(
+    ("client", "fault"),
+    [
+        (_of_old_tls(), "unsupported protocol"),
+        (_of_others_trust(), "tlsv1 alert unknown ca"),
+        (None, "wrong version number"),
+    ],
+    ids=["old", "trusts others", "plain"],
+)
+def test_the_log_says_why_a_handshake_failed(
+    loop: Loop, caplog: pytest.LogCaptureFixture, client: ssl.SSLContext | None, fault: str
+) -> None:
+    async def test(start: Starter) -> None:
+        server = await start("implicit")
+        if client is None:
+            await asyncio.to_thread(_speaks_plainly, server.port)
+        else:
+            assert not await asyncio.to_thread(_shakes_hands, server.port, client)
+        await until(lambda: "TLS failed" in caplog.messages)
+
+    with caplog.at_level("INFO", "bridge.mail_in"):
+        loop(test)
+    (said,) = [one for one in caplog.records if one.message == "TLS failed"]
+    assert said.__dict__["fault"] == fault
+
+
+def _speaks_plainly(port: int) -> None:
+    with Client(port) as client:
+        client.send(b"EHLO plain.example\r\n")
+        assert client.answer() == ""
