@@ -42,6 +42,9 @@ def _auth(parts: Parts) -> Iterator[Finding]:
     if asked and smtp.users is None:
         yield Finding(("senders", asked[0], "proof"), "auth needs smtp.users, the file of SMTP users")
     if smtp.users is not None:
+        if asked and all(listener.tls == "none" for listener in smtp.listen):
+            text = "nobody can log in: no listener has tls: starttls or implicit"
+            yield Finding(("senders", asked[0], "proof"), text, "warning")
         for index, listener in enumerate(smtp.listen):
             if listener.tls == "none" and not ipaddress.ip_address(listener.address).is_loopback:
                 text = "no AUTH is offered here: passwords would travel in the clear"

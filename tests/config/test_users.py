@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config import load_users, remove_user, set_user, user_name
 from bridge.errors import ConfigError
+from tests.config.keys import certificate, pem
 from tests.config.sample import changed, said
 
 SALT = b"the same each time"  # tests run in several processes: they must be called alike in all of them
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("geheim", salt=SALT)
+NO_LOGIN = "17:5: senders[0].proof: warning: nobody can log in: no listener has tls: starttls or implicit"
 
 
 def test_users_are_written_read_changed_and_removed(tmp_path: Path) -> None:
@@ -155,8 +158,24 @@ def test_a_rule_may_name_only_users_that_are_there(tmp_path: Path) -> None:
     set_user(tmp_path / "users.yaml", "ann", HASH)
     text = changed("proof: [network]", "proof: [network, auth]\n    users: [Ann, bob]")
     assert said(tmp_path, text.replace("smtp:\n", "smtp:\n  users: users.yaml\n")) == [
-        "18:18: senders[0].users[1]: there is no SMTP user bob: add it with `smsbridge user add --smtp bob`"
+        NO_LOGIN,
+        "18:18: senders[0].users[1]: there is no SMTP user bob: add it with `smsbridge user add --smtp bob`",
     ]
+
+
+@pytest.mark.parametrize(("tls", "expected"), [("none", [NO_LOGIN]), ("starttls", []), ("implicit", [])])
+def test_a_rule_for_logins_needs_a_listener_with_tls_on_loopback_too(
+    tmp_path: Path, tls: str, expected: list[str]
+) -> None:
+    set_user(tmp_path / "users.yaml", "ann", HASH)
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "tls.crt").write_bytes(certificate(key))
+    (tmp_path / "tls.key").write_bytes(pem(key))
+    text = changed("proof: [network]", "proof: [network, auth]")
+    text = text.replace("tls: none", f"tls: {tls}").replace("smtp:\n", "smtp:\n  users: users.yaml\n")
+    if tls != "none":
+        text = text.replace("smtp:\n", "smtp:\n  certificate: tls.crt\n  key: tls.key\n")
+    assert said(tmp_path, text) == expected
 
 
 def test_a_plain_listener_that_others_reach_offers_no_login(tmp_path: Path) -> None:
