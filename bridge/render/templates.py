@@ -1,20 +1,33 @@
 """The templates of mails: ours, and a brand's own files that replace ours one by one, in a sandbox.
 
 A brand's template may lay out what a `View` holds and nothing else. It is bounded by what it may be built of
-(no macros, no loops in loops, no includes in loops, few filters) and by the size of what it writes.
+(no macros, no loops in loops, no includes or blocks in loops, few filters, no long joins) and by the size of what it
+writes.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, nodes
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    nodes,
+    pass_eval_context,
+)
+from jinja2.filters import do_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 MAX_SOURCE: Final = 200_000  # characters of one template
 MAX_OUTPUT: Final = 200_000  # characters a template may write; ours stay below 90,000
+MAX_JOINED: Final = (
+    20_000  # characters that one join may make: joins of joins multiply, before anything is written
+)
 MAX_INCLUDES: Final = 20  # in one file of a brand
 FILTERS: Final = frozenset(
     {
@@ -110,7 +123,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
     )
     environment.filters = {name: environment.filters[name] for name in FILTERS}
-    environment.filters |= {"lines": _lines, "quote": _quote}
+    environment.filters |= {"lines": _lines, "quote": _quote, "join": _join}
     environment.globals.clear()
     return environment
 
@@ -122,6 +135,18 @@ def _escapes(name: str | None) -> bool:
 def _lines(text: str) -> Markup:
     """Text with its lines kept, for HTML."""
     return Markup("<br>\n").join(escape(line) for line in text.split("\n"))
+
+
+@pass_eval_context
+def _join(
+    context: nodes.EvalContext, items: Iterable[object], mark: str = "", attribute: str | None = None
+) -> str:
+    """As Jinja's own. Raises ValueError for more than a mail could show."""
+    things = list(items)
+    alone = do_join(context, things, "", attribute)
+    if len(alone) + len(things) * len(str(mark)) > MAX_JOINED:
+        raise ValueError(f"a join may make at most {MAX_JOINED:,} characters")
+    return cast(str, do_join(context, things, mark, attribute))
 
 
 def _quote(text: str) -> str:
@@ -148,13 +173,13 @@ def _check(tree: nodes.Template, name: str) -> None:
         if isinstance(node, nodes.Filter) and node.name not in FILTERS | {"lines", "quote"}:
             raise ValueError(f"line {node.lineno}: it may not use the filter {node.name}")
         if isinstance(node, nodes.For) and _inner(node):
-            raise ValueError(f"line {node.lineno}: a loop may hold no loop and no include")
+            raise ValueError(f"line {node.lineno}: a loop may hold no loop, block or include")
     _check_includes(tree, name)
 
 
 def _inner(loop: nodes.For) -> bool:
     return loop.recursive or any(
-        isinstance(node, nodes.For | nodes.Include) for node in loop.find_all(nodes.Node)
+        isinstance(node, nodes.For | nodes.Block | nodes.Include) for node in loop.find_all(nodes.Node)
     )
 
 

@@ -67,6 +67,10 @@ BROKEN = {
     "set": "{% set a = text ~ text %}",
     "power": "{{ 9 ** 999999999 }}",
     "loop in loop": "{% for d in details %}{% for e in details %}x{% endfor %}{% endfor %}",
+    "block in loop": "{% for c in text %}{% block x %}{% endblock %}{% endfor %}",
+    "join of joins": "{{ (text|join(text))|join(text|join(text))|length }}",
+    "join of a few long texts": "{{ details|join('" + "x" * 190_000 + "', 'label')|length }}",
+    "join of no list": "{{ 1|join }}",
     "include in loop": "{% for d in details %}{% include 'parts/facts.html' %}{% endfor %}",
     "recursive": "{% for d in details recursive %}x{% endfor %}",
     "climbing": "{% include '../../../etc/passwd' %}",
@@ -94,6 +98,29 @@ def test_a_broken_template_of_a_brand_falls_back_to_ours_and_is_told(tmp_path: P
 def test_a_part_may_include_nothing_so_that_files_cannot_multiply_each_other(tmp_path: Path) -> None:
     rendered = made({"parts/ours.html": "{% include 'parts/facts.html' %}"}, tmp_path)
     assert "may include nothing" in rendered.faults[0]
+
+
+def test_blocks_cannot_put_loops_into_loops_over_several_files(tmp_path: Path) -> None:
+    loop = "{% for c in text %}{% block NAME %}{% endblock %}{% endfor %}"
+    rendered = made(
+        {
+            "a.html": loop.replace("NAME", "one"),
+            "b.html": "{% extends 'a.html' %}{% block one %}"
+            + loop.replace("NAME", "two")
+            + "{% endblock %}",
+            "delivered/body.html": "{% extends 'b.html' %}{% block two %}{% for c in text %}{% endfor %}{% endblock %}",
+        },
+        tmp_path,
+    )
+    assert rendered.faults == (
+        "template delivered/body.html: line 1: a loop may hold no loop, block or include",
+    )
+
+
+def test_a_join_writes_what_is_joined_and_escapes_it(tmp_path: Path) -> None:
+    rendered = made({"delivered/body.html": "<p>{{ details|join(' <> ', 'label') }}</p>"}, tmp_path)
+    assert rendered.faults == ()
+    assert "Length &lt;&gt; Price &lt;&gt; " in rendered.html
 
 
 def test_a_template_that_writes_without_end_is_stopped(tmp_path: Path) -> None:
