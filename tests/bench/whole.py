@@ -1,7 +1,6 @@
 """The whole way, in one process: mail in to the vendor's answer, and on to the report at the smarthost."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,14 +45,14 @@ def end_to_end(rounds: int) -> list[Line]:
             runs: dict[tuple[str, Way], list[Run]] = {}
             for _ in range(rounds):
                 for way in WAYS:
-                    found = {OURS: _posted(vendor, bridge.running, bridge.smtp, way, MAILS)}
+                    found = {OURS: posted(vendor, bridge.running, bridge.smtp, way, MAILS)}
                     if not postfix.missing:
-                        found[CURL] = _posted(vendor, postfix, postfix.sending, way, POSTFIX_MAILS)
+                        found[CURL] = posted(vendor, postfix, postfix.sending, way, POSTFIX_MAILS)
                     if not mailrise.missing:
-                        found[MAILRISE] = _posted(vendor, mailrise, mailrise.port, way, MAILRISE_MAILS)
+                        found[MAILRISE] = posted(vendor, mailrise, mailrise.port, way, MAILRISE_MAILS)
                     for who, run in found.items():
                         runs.setdefault((who, way), []).append(run)
-            _check_settled(bridge, rounds * MAILS * len(WAYS))
+            check_settled(bridge, rounds * MAILS * len(WAYS))
             missing = {CURL: postfix.missing, MAILRISE: mailrise.missing}
             lines = [line for way in WAYS for line in _lines(way, runs, missing)]
             return [*lines, Line("memory, the most", bridge.running.memory_mib("VmHWM"), "MiB", _MEMORY)]
@@ -85,7 +84,7 @@ def full_circle(rounds: int) -> list[Line]:
         with stopping((bridge, vendor, sink)):
             bridge.start()
             vendor.tell(bridge.hook, f"/hooks/sms/{SECRET}")
-            runs = [circle(bridge, [bridge], sink) for _ in range(rounds)]
+            runs = [circle(bridge.running, bridge.smtp, sink) for _ in range(rounds)]
             check_delivered(bridge, rounds * CIRCLES)
             return [
                 Line("full circle", speed(runs), "per s", _CIRCLE, cpu(runs)),
@@ -93,13 +92,12 @@ def full_circle(rounds: int) -> list[Line]:
             ]
 
 
-def circle(bridge: Bridge, processes: Sequence[Bridge], sink: Sink) -> Run:
-    """Let `CIRCLES` mails go round from ``bridge``'s port to the smarthost; the CPU is that of all ``processes``."""
-    before, arrived = sum(one.running.cpu_s for one in processes), sink.mails
-    began_at = burst(bridge.smtp, CIRCLES, "reused").began_at
+def circle(server: Server, port: int, sink: Sink) -> Run:
+    """Let `CIRCLES` mails go round, from ``port`` of ``server`` to the smarthost."""
+    before, arrived = server.cpu_s, sink.mails
+    began_at = burst(port, CIRCLES, "reused").began_at
     ended_at = sink.wait_for(arrived + CIRCLES, WITHIN_S)
-    used_s = sum(one.running.cpu_s for one in processes) - before
-    return Run(CIRCLES / (ended_at - began_at), used_s / CIRCLES * 1e6)
+    return Run(CIRCLES / (ended_at - began_at), (server.cpu_s - before) / CIRCLES * 1e6)
 
 
 def check_delivered(bridge: Bridge, mails: int) -> None:
@@ -109,7 +107,7 @@ def check_delivered(bridge: Bridge, mails: int) -> None:
         raise RuntimeError(f"{mails} went round, {delivered} are delivered")
 
 
-def _posted(vendor: Vendor, server: Server, port: int, way: Way, mails: int) -> Run:
+def posted(vendor: Vendor, server: Server, port: int, way: Way, mails: int) -> Run:
     """Hand in ``mails``; the rate is that at which they reached the vendor, to the last one."""
     before, cpu_before = vendor.stats()[0], server.cpu_s
     began_at = burst(port, mails, way).began_at
@@ -117,7 +115,7 @@ def _posted(vendor: Vendor, server: Server, port: int, way: Way, mails: int) -> 
     return Run(rate, (server.cpu_s - cpu_before) / mails * 1e6)
 
 
-def _check_settled(bridge: Bridge, mails: int) -> None:
+def check_settled(bridge: Bridge, mails: int) -> None:
     """Every mail must be an SMS of its own (its POST was counted by the vendor)."""
     if (stored := bridge.count()) != mails:
         raise RuntimeError(f"{mails} mails were answered 250, {stored} SMS are stored")
