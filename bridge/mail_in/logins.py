@@ -1,4 +1,4 @@
-"""SMTP logins: argon2 in a small thread pool, good ones remembered for a while, failed ones answered ever later.
+"""SMTP logins: argon2 in small thread pools, good ones remembered for a while, failed ones answered ever later.
 
 Must not log or keep a password. Whether a user exists shows neither in the answer nor in its time.
 """
@@ -128,6 +128,8 @@ class Logins:
         self._turns = _Turns()
         self._hasher = PasswordHasher()
         self._threads = ThreadPoolExecutor(2, "smtp-login")
+        # Guesses from everywhere fill the queue of those; who has been here before does not stand in it.
+        self._threads_of_known = ThreadPoolExecutor(2, "smtp-login-known")
         self._key = secrets.token_bytes(32)
         self._good: OrderedDict[bytes, float] = OrderedDict()
         self._places: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -150,7 +152,8 @@ class Logins:
 
     def close(self) -> None:
         """Let the threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._threads_of_known):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, user: str, password: bytes, place: str) -> Outcome:
         """Whether ``password`` is that of ``user`` (lower case); may take its time, above all when it is not."""
@@ -176,8 +179,9 @@ class Logins:
     async def _looked_at(self, user: str, password: bytes, place: str, mark: bytes) -> Outcome:
         hashed, user_known = self._hash(user, password)
         keys = _keys(user, place)
+        threads = self._threads_of_known if (user, place) in self._places else self._threads
         fits = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._verify, hashed, password[:_MAX_PASSWORD]
+            threads, self._verify, hashed, password[:_MAX_PASSWORD]
         )
         if not (fits and user_known):
             self._delays.failed(*keys)

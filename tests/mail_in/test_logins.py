@@ -152,6 +152,22 @@ async def test_a_place_the_user_is_known_from_is_not_held_up_by_others(
     assert await made.check("clinic", PASSWORD.encode(), "office") is Outcome.GOOD
 
 
+async def test_guesses_from_everywhere_at_once_do_not_hold_up_a_place_the_user_is_known_from(
+    clock: Clock,
+) -> None:
+    slow = PasswordHasher(time_cost=2, memory_cost=32_768, parallelism=1).hash(PASSWORD)
+    made = Logins({"clinic": slow}, clock)
+    assert await made.check("clinic", PASSWORD.encode(), "office") is Outcome.GOOD
+    clock.now += logins.REMEMBER_S + 1
+    guesses = [asyncio.create_task(made.check(f"user{n}", b"guess", f"attacker {n}")) for n in range(60)]
+    await asyncio.sleep(0)  # each is in the queue of the threads now
+    assert await made.check("clinic", PASSWORD.encode(), "office") is Outcome.GOOD
+    looked_at = sum(guess.done() for guess in guesses)
+    assert set(await asyncio.gather(*guesses)) == {Outcome.BAD}
+    made.close()
+    assert looked_at <= 20
+
+
 async def test_the_memory_of_good_logins_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logins, "_MOST", 2)
     hashed = HASHER.hash("p")
