@@ -75,6 +75,12 @@ class Delays:
         while len(self._of) > _MOST:
             self._of.popitem(last=False)
 
+    def left(self, *keys: str) -> None:
+        """Note that a try under ``keys`` that waited will not be looked at."""
+        for key in keys:
+            if failures := self._of.get(key):
+                failures.waiting = max(failures.waiting - 1, 0)
+
     def forget(self, *keys: str) -> None:
         """Note a success under ``keys``."""
         for key in keys:
@@ -156,7 +162,10 @@ class Logins:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, user: str, password: bytes, place: str) -> Outcome:
-        """Whether ``password`` is that of ``user`` (lower case); may take its time, above all when it is not."""
+        """Whether ``password`` is that of ``user`` (lower case); may take its time, above all when it is not.
+
+        May be cancelled: then it is as if it had not been asked, but that the next try waits no less.
+        """
         hashed, user_known = self._hash(user, password)
         mark = self._mark(user, password, hashed)
         if user_known and self._good.get(mark, 0) > self._clock():
@@ -173,8 +182,12 @@ class Logins:
                 return await self._looked_at(user, password, place, mark)
         if wait > LONGEST_WAIT_S:
             return Outcome.LATER
-        await asyncio.sleep(wait)
-        return await self._looked_at(user, password, place, mark)
+        try:
+            await asyncio.sleep(wait)
+            return await self._looked_at(user, password, place, mark)
+        except asyncio.CancelledError:
+            self._delays.left(*counted)
+            raise
 
     async def _looked_at(self, user: str, password: bytes, place: str, mark: bytes) -> Outcome:
         hashed, user_known = self._hash(user, password)

@@ -1,6 +1,8 @@
 """What a client without any rule can do to those who have one, or learn about them."""
 
 import asyncio
+import base64
+import contextlib
 import ipaddress
 import smtplib
 import ssl
@@ -13,7 +15,7 @@ import pytest
 
 from bridge.decide import Client as Connected
 from bridge.decide import Refuse, at_rcpt, candidates
-from bridge.mail_in import connection, house
+from bridge.mail_in import connection, house, logins
 from bridge.message import read
 from tests.attack.clients import From
 from tests.given_store import opened
@@ -178,6 +180,60 @@ async def test_strangers_who_hold_all_connections_keep_nobody_out_who_can_log_in
         task.cancel()
     await asyncio.gather(*attack, return_exceptions=True)
     assert [sms.text for sms in await server.sms()] == ["hello"]
+    assert server.mail_in.open_connections <= 60
+    found(took)
+    assert took < 10
+
+
+@pytest.mark.threat(6, "a login while guesses hold all connections", of="floods", unit="s", at_most=10)
+async def test_guesses_that_wait_for_their_answers_keep_nobody_out_who_can_log_in(
+    start: Starter, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is made to wait for longer than an honest client would, and would hold its place as long."""
+    monkeypatch.setattr(connection, "STRANGERS_STAY_S", 0.5)
+    monkeypatch.setattr(logins, "FIRST_DELAY_S", 15.0)
+    policy = replace(POLICY, rules=(AUTH_RULE, HERE))
+    server = await start("implicit", policy=policy, max_connections=60, reserved=20)
+
+    async def guess(address: str) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1",
+                    server.port,
+                    ssl=trusting,
+                    server_hostname="localhost",
+                    local_addr=(address, 0),
+                )
+                try:
+                    login = base64.b64encode(f"\0{address}\0guess".encode())
+                    writer.write(b"EHLO stranger\r\n" + 2 * (b"AUTH PLAIN " + login + b"\r\n"))
+                    while await reader.read(1_000):
+                        pass
+                finally:
+                    writer.transport.abort()
+            await asyncio.sleep(0.05)
+
+    attack = [asyncio.create_task(guess(f"127.0.2.{n + 1}")) for n in range(80)]
+    await until(lambda: server.mail_in.open_connections >= 40)
+
+    def log_in() -> float:
+        began = time.monotonic()
+        while True:
+            assert time.monotonic() - began < 30, "kept out"
+            try:
+                with smtplib.SMTP_SSL(
+                    "localhost", server.port, context=trusting, timeout=10, source_address=("127.0.0.77", 0)
+                ) as client:
+                    client.login("clinic", PASSWORD)
+                    return time.monotonic() - began
+            except (OSError, smtplib.SMTPException):
+                time.sleep(0.1)
+
+    took = await asyncio.to_thread(log_in)
+    for task in attack:
+        task.cancel()
+    await asyncio.gather(*attack, return_exceptions=True)
     assert server.mail_in.open_connections <= 60
     found(took)
     assert took < 10

@@ -152,6 +152,21 @@ async def test_a_place_the_user_is_known_from_is_not_held_up_by_others(
     assert await made.check("clinic", PASSWORD.encode(), "office") is Outcome.GOOD
 
 
+async def test_a_try_that_is_given_up_leaves_nothing_behind_and_no_wait_is_shorter_for_it(
+    made: Logins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "FIRST_DELAY_S", 5.0)
+    assert await made.check("clinic", b"guess", "a") is Outcome.BAD
+    waiting = asyncio.create_task(made.check("clinic", b"guess", "a"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert made._turns._of == {}
+    assert [one.waiting for one in made._delays._of.values()] == [0, 0]
+    assert made._delays.wait("from a", "as clinic") >= 10
+
+
 async def test_guesses_from_everywhere_at_once_do_not_hold_up_a_place_the_user_is_known_from(
     clock: Clock,
 ) -> None:
