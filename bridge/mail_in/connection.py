@@ -75,7 +75,7 @@ class Connection(SMTP):
         self._deaf = False  # reading is paused: more came than we can take
         self._stuck = False  # writing is paused: the client takes no more
         self._waiting = False  # for a command: to be told of a shutdown at once
-        self._in_login = False  # work of ours that is given up when others want in
+        self._made_to_wait = False  # before its login is looked at: given up when others want in
 
     def __dir__(self) -> Iterable[str]:
         """Nothing: aiosmtpd looks through every instance for commands it may call, 80 µs a connection."""
@@ -167,15 +167,15 @@ class Connection(SMTP):
             self._hang_up(replies.SHUTTING_DOWN)
 
     def make_room(self) -> bool:
-        """Leave to let another client in, if ours is a stranger who had time enough, and no work of ours is for it but
-        to look at a login: guesses are made to wait, and must not hold their place as long."""
+        """Leave to let another client in, if ours is a stranger who had time enough, and no work of ours is for it.
+        Guesses that are made to wait must not hold their place as long."""
         stayed_s = self._loop.time() - self._begun
         at_work = self._deadline == _NO_DEADLINE
         if not self._counted or at_work or stayed_s < STRANGERS_STAY_S or self.house.knows(self.client):
             return False
         self._uncount()
         self._hang_up(replies.TOO_MANY_CONNECTIONS)
-        if self._in_login:
+        if self._made_to_wait:
             self.cancel()
         return True
 
@@ -252,14 +252,15 @@ class Connection(SMTP):
             self._ring_at(deadline)
 
     @contextlib.contextmanager
-    def looking_at_login(self) -> Iterator[None]:
-        """While inside, the client waits for us, but leaves when others want in."""
+    def made_to_wait(self) -> Iterator[None]:
+        """While inside, the client waits for us because it failed before, and leaves when others want in."""
         self.wait_at_most(self.house.settings.timeouts.idle_ms)
-        self._in_login = True
+        self._made_to_wait = True
         try:
             yield
         finally:
-            self._in_login = False
+            self._made_to_wait = False
+            self.wait_for_ever()
 
     def wait_for_ever(self) -> None:
         """From now on the connection is given all the time it takes: the work is ours."""

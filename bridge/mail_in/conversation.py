@@ -184,8 +184,8 @@ class Conversation(Connection):
         return octets
 
     async def _check_login(self, user: str, password: bytes) -> None:
-        with self.looking_at_login():
-            outcome = await self.house.logins.check(user, password, self.place)
+        self.wait_for_ever()
+        outcome = await self.house.logins.check(user, password, self.place, self.made_to_wait)
         if outcome is Outcome.GOOD:
             self.client = Client(self.client.address, user)
             self._fitted = self.house.logins.hash_of(user)

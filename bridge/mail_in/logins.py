@@ -11,6 +11,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -161,10 +162,17 @@ class Logins:
         for threads in (self._threads, self._threads_of_known):
             threads.shutdown(wait=False, cancel_futures=True)
 
-    async def check(self, user: str, password: bytes, place: str) -> Outcome:
+    async def check(
+        self,
+        user: str,
+        password: bytes,
+        place: str,
+        made_to_wait: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> Outcome:
         """Whether ``password`` is that of ``user`` (lower case); may take its time, above all when it is not.
 
-        May be cancelled: then it is as if it had not been asked, but that the next try waits no less.
+        Whoever has failed before waits inside ``made_to_wait``. May be cancelled: then it is as if it had not been
+        asked, but that the next try waits no less.
         """
         hashed, user_known = self._hash(user, password)
         mark = self._mark(user, password, hashed)
@@ -183,7 +191,8 @@ class Logins:
         if wait > LONGEST_WAIT_S:
             return Outcome.LATER
         try:
-            await asyncio.sleep(wait)
+            with made_to_wait():
+                await asyncio.sleep(wait)
             return await self._looked_at(user, password, place, mark)
         except asyncio.CancelledError:
             self._delays.left(*counted)
