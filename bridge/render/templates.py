@@ -8,6 +8,7 @@ writes.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from traceback import walk_tb
 from typing import Final, cast
 
 from jinja2 import (
@@ -16,6 +17,7 @@ from jinja2 import (
     StrictUndefined,
     TemplateError,
     TemplateNotFound,
+    TemplateSyntaxError,
     nodes,
     pass_eval_context,
 )
@@ -62,6 +64,14 @@ class TemplateFault(Exception):
     """A template that cannot be used. ``str()`` says why, on one line, with nothing of a mail in it."""
 
 
+class _Unfit(ValueError):
+    """What a brand's ``file`` holds may not be used."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(why)
+        self.file = file
+
+
 def folder() -> Path:
     """Where our templates are: beside the package's code in a wheel, at the top of a checkout."""
     package = Path(__file__).resolve().parent.parent
@@ -80,7 +90,7 @@ class Templates:
         try:
             return _bounded(self._environment, name, context)
         except _FAULTS as error:
-            raise TemplateFault(f"{name}: {_why(error)}") from error
+            raise TemplateFault(f"{_file(error, name)}: {_why(error)}") from error
 
 
 class _Loader(BaseLoader):
@@ -93,8 +103,11 @@ class _Loader(BaseLoader):
         if not _NAME.fullmatch(template):
             raise TemplateNotFound(template)
         if self._own and (self._own / template).is_file():
-            source = _read(self._own / template)
-            _check(environment.parse(source), template)
+            try:
+                source = _read(self._own / template)
+                _check(environment.parse(source, template), template)
+            except ValueError as error:
+                raise _Unfit(template, str(error)) from error
             return source, template, _unchanged
         if not (self._ours / template).is_file():
             raise TemplateNotFound(template)
@@ -197,6 +210,16 @@ def _check_includes(tree: nodes.Template, name: str) -> None:
 
 def _is_part(node: nodes.Expr) -> bool:
     return isinstance(node, nodes.Const) and str(node.value).startswith(("parts/", "style.css"))
+
+
+def _file(error: BaseException, asked: str) -> str:
+    """The template in which the fault lies: the one that was asked for, or one that it includes or extends."""
+    if isinstance(error, _Unfit):
+        return error.file
+    if isinstance(error, TemplateSyntaxError) and error.name:
+        return error.name
+    files = (frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__))
+    return [asked, *filter(_NAME.fullmatch, files)][-1]
 
 
 def _why(error: BaseException) -> str:

@@ -95,6 +95,17 @@ def test_a_broken_template_of_a_brand_falls_back_to_ours_and_is_told(tmp_path: P
     assert reading.seen(rendered.html).count("Delivered to") == 1
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["{% if %}", "{{ text.upper() }}", "{{ ''.__class__ }}", "{{ no_such_name }}", "{{ 1|join }}", "\udcff"],
+)
+def test_the_fault_names_the_file_that_the_operator_wrote(tmp_path: Path, source: str) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/facts.html").write_bytes(source.encode("utf-8", "surrogateescape"))
+    (fault,) = made({}, tmp_path).faults
+    assert fault.startswith("template parts/facts.html: ")
+
+
 def test_a_part_may_include_nothing_so_that_files_cannot_multiply_each_other(tmp_path: Path) -> None:
     rendered = made({"parts/ours.html": "{% include 'parts/facts.html' %}"}, tmp_path)
     assert "may include nothing" in rendered.faults[0]
@@ -112,9 +123,7 @@ def test_blocks_cannot_put_loops_into_loops_over_several_files(tmp_path: Path) -
         },
         tmp_path,
     )
-    assert rendered.faults == (
-        "template delivered/body.html: line 1: a loop may hold no loop, block or include",
-    )
+    assert rendered.faults == ("template b.html: line 1: a loop may hold no loop, block or include",)
 
 
 def test_a_join_writes_what_is_joined_and_escapes_it(tmp_path: Path) -> None:
