@@ -14,6 +14,7 @@ from bridge.store.queries import statements
 from bridge.store.schema import newest
 from bridge.store.sqlite_file import Identity, empty_log, identity, open_reader, open_writer, rewrite_file
 from bridge.store.threads import Item
+from bridge.store.turns import Turns
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class SqliteEngine:
         self._path = path
         self._clock = clock
         self._busy_ms = busy_ms
+        self._turns = Turns(path)
         self._connection: sqlite3.Connection | None = None
         self._opened: Identity | None = None
         self._file: tuple[int, int] = (0, 0)
@@ -90,19 +92,23 @@ class SqliteEngine:
 
     def commit(self, batch: Sequence[Item]) -> None:
         """Run ``batch`` in one transaction; a fault of the database fails every unit of it."""
-        try:
-            connection = self._ready_connection()
-            connection.execute("BEGIN IMMEDIATE")
-            if self._opened is None:
-                self._check_still_there()
-            for item in batch:
-                self._run_unit(connection, item, alone=len(batch) == 1)
-            if connection.in_transaction:
-                connection.execute("COMMIT")
-                self.commits += 1
+        with self._turns.turn():
+            try:
+                self._run(batch)
+            except (sqlite3.Error, StoreError, OSError) as error:
+                self._fail(batch, error)
+
+    def _run(self, batch: Sequence[Item]) -> None:
+        connection = self._ready_connection()
+        connection.execute("BEGIN IMMEDIATE")
+        if self._opened is None:
             self._check_still_there()
-        except (sqlite3.Error, StoreError, OSError) as error:
-            self._fail(batch, error)
+        for item in batch:
+            self._run_unit(connection, item, alone=len(batch) == 1)
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+            self.commits += 1
+        self._check_still_there()
 
     def _run_unit(self, connection: sqlite3.Connection, item: Item, *, alone: bool) -> None:
         """Run one unit; what it wrote is undone if it fails: to its savepoint, or all when it is alone."""
@@ -146,6 +152,7 @@ class SqliteEngine:
 
     def end_writing(self) -> None:
         self._drop_connection()
+        self._turns.close()
 
     def _ready_connection(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -290,6 +290,6 @@ async def test_a_part_runs_once_and_is_free_again_after_a_kill(
 
 async def test_a_lock_that_cannot_be_made_is_told(store: Store, path: Path) -> None:
     path.with_name("bridge.db.send.lock").mkdir()
-    with pytest.raises(StoreError, match="cannot open the lock"):
+    with pytest.raises(StoreError, match=r"cannot open .*bridge\.db\.send\.lock"):
         async with store.part("send"):
             raise AssertionError("no lock")
