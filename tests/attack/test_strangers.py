@@ -240,12 +240,12 @@ async def test_guesses_that_wait_for_their_answers_keep_nobody_out_who_can_log_i
 
 
 def _reading_s(mail: bytes) -> float:
-    """The seconds that it takes to read a mail, as it goes at best."""
+    """The seconds of work that it takes to read a mail, as it goes at best."""
     taken = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         read(mail)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
     return min(taken)
 
 
@@ -271,17 +271,14 @@ async def test_mails_of_strangers_that_take_long_to_read_hold_the_loop_up_no_lon
             return [stranger.answer()[:9] for stranger in strangers]
 
     async def longest_hold() -> float:
+        # The loop's own work between two turns: what a busy machine keeps it waiting is no fault.
         longest = 0.0
         attacking = asyncio.create_task(asyncio.to_thread(attack))
         while not attacking.done():
-            began = time.perf_counter()
+            began = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - began)
+            longest = max(longest, time.thread_time() - began)
         assert set(await attacking) == {"550 5.7.1"}
         return longest
 
-    # A machine that is busy with others stands still now and then, a fault comes each time.
-    for _ in range(3):
-        if (longest := await longest_hold()) < 180 * _reading_s(many) / 2:
-            return
-    pytest.fail(f"the loop was held up for {longest:.2f} s each time")
+    assert await longest_hold() < 180 * _reading_s(many) / 2, "more than one at once was read in the loop"
