@@ -93,6 +93,10 @@ class Server:
         self.process.wait(_START_S)
         self.process = None
 
+    def promote(self) -> None:
+        """Let a standby become a server of its own."""
+        self.run("SELECT pg_promote()")
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Let all of the server stand still while inside; its system goes on to answer for it."""
@@ -135,23 +139,48 @@ def running(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def standby_of(server: Server) -> Iterator[Server]:
+    """Make a standby of ``server`` and run it while inside: ``server`` answers no commit before it has it on disk."""
+    folder = Path(tempfile.mkdtemp(prefix="bridge-pg-"))
+    standby = Server(folder, _free_port(), server.settings, server.env)
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, _owner())
+        source = ["-h", "127.0.0.1", "-p", str(server.port), "-U", USER]
+        _run("pg_basebackup", folder, *source, "-D", str(folder / "data"), "-R", "-c", "fast")
+        standby.start()
+        server.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        server.run("SELECT pg_reload_conf()")
+        _wait_until_synchronous(server)
+        yield standby
+    finally:
+        standby.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_synchronous(server: Server) -> None:
+    deadline = time.monotonic() + _START_S
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        while (
+            connection.execute("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'").fetchone()
+            is None
+        ):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the standby does not follow")
+            time.sleep(0.02)
+
+
 def _make(data: Path) -> None:
-    command = [
-        program("initdb"),
-        "-D",
-        str(data),
-        "-U",
-        USER,
-        "-A",
-        "trust",
-        "-N",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-    ]
-    done = subprocess.run(command, capture_output=True, check=False, cwd=data.parent, **_as_owner())
+    how = ["-U", USER, "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"]
+    _run("initdb", data.parent, "-D", str(data), *how)
+
+
+def _run(name: str, folder: Path, *options: str) -> None:
+    command = [program(name), *options]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=folder, **_as_owner())
     if done.returncode:
-        raise RuntimeError(f"initdb failed: {done.stderr.decode(errors='replace')[-500:]}")
+        raise RuntimeError(f"{name} failed: {done.stderr.decode(errors='replace')[-500:]}")
 
 
 def program(name: str) -> str:

@@ -28,7 +28,7 @@ OPEN_MAILS: Final = "SELECT count(*) FROM outbox WHERE state = 'due'"
 class Database:
     """A database of the bridge. ``look`` reads what is committed; ``look_at_the_dead`` changes nothing meanwhile.
 
-    ``log`` is SQLite's write-ahead log; ``server`` the PostgreSQL of its own.
+    ``log`` is SQLite's write-ahead log; ``server`` the PostgreSQL of its own, ``standby`` what takes its place.
     """
 
     url: str
@@ -36,6 +36,7 @@ class Database:
     look_at_the_dead: Callable[[str], Rows]
     log: Path | None = None
     server: postgres.Server | None = None
+    standby: postgres.Server | None = None
 
     def count(self, what: str) -> int:
         """Return the one number that a query finds."""
@@ -62,15 +63,20 @@ def sqlite_in(folder: Path) -> Database:
 
 
 @contextlib.contextmanager
-def postgresql(clock: Clock) -> Iterator[Database]:
-    """A server of its own, which waits for the disk as one in service does, and lives by ``clock``."""
+def postgresql(clock: Clock, *, standby: bool = False) -> Iterator[Database]:
+    """A server of its own, which waits for the disk as one in service does, and lives by ``clock``; with a standby
+    that has all that it answers."""
     import psycopg
 
-    with postgres.running(durable=True, env=clock.env) as server:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(postgres.running(durable=True, env=clock.env))
+        other = stack.enter_context(postgres.standby_of(server)) if standby else None
         url = server.database()
+        if other is not None:
+            url = url.replace(f":{server.port}/", f":{server.port},127.0.0.1:{other.port}/")
 
         def look(query: str) -> Rows:
-            with psycopg.connect(url) as connection:
+            with psycopg.connect(url, target_session_attrs="read-write") as connection:
                 return list(connection.execute(query.encode()))
 
-        yield Database(url, look, look, server=server)
+        yield Database(url, look, look, server=server, standby=other)

@@ -1,4 +1,4 @@
-"""PostgreSQL crashes under load and comes back: mail is put off meanwhile, and all goes on."""
+"""PostgreSQL crashes under load, and comes back or its standby takes over: mail is put off until then."""
 
 from collections.abc import Callable
 
@@ -44,3 +44,30 @@ def test_a_database_server_that_crashes_under_load_loses_and_doubles_nothing() -
         assert not found.send.unavoidable
         assert not [line for line in made.node.lines if "Traceback" in line]
         assert made.node.stop() == 0
+
+
+@pytest.mark.threat(1, "lost, stuck or avoidably doubled", of="SMS, news and mails under kills")
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_standby_that_takes_over_under_load_has_all_that_was_answered(nodes: int) -> None:
+    with world("postgresql", nodes=nodes, speed=SPEED, standby=True) as made:
+        made.start_all()
+        standby = made.database.standby
+        assert standby is not None
+        made.clients = [Client(f"client {place}", made.port, pause_s=0.02) for place in range(3)]
+        for client in made.clients:
+            client.start()
+
+        def answered(code: int) -> int:
+            return sum(client.codes.count(code) for client in made.clients)
+
+        wait_for_more(answered, 250, 40)
+        made.crash_server()
+        wait_for_more(answered, 451, 1)
+        standby.promote()
+        wait_for_more(answered, 250, 40)
+        found = made.judged()
+        threats.found(found.wrong, of=found.handled)
+        assert found.good, f"{found.faults()}\n{found.table()}"
+        assert not found.send.unavoidable
+        assert not [line for node in made.up for line in node.lines if "Traceback" in line]
+        assert [node.stop() for node in made.up] == [0] * nodes

@@ -197,11 +197,13 @@ def world(
     nodes: int = 1,
     speed: float = 1.0,
     home: Path | None = None,
+    standby: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> Iterator[World]:
     """Make a world of ``nodes`` services, none of them started; ``speed`` is that of their wall clock.
 
-    ``home`` is where SQLite's file is to be. ``settings`` are the configuration's of the vendor.
+    ``home`` is where SQLite's file is to be; PostgreSQL may have a ``standby``. ``settings`` are the configuration's
+    of the vendor.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-crash-")))
@@ -213,7 +215,11 @@ def world(
         stack.callback(vendor.close)
         smarthost = Smarthost(loop)
         stack.callback(smarthost.close)
-        database = sqlite_in(home or folder) if engine == "sqlite" else stack.enter_context(postgresql(clock))
+        database = (
+            sqlite_in(home or folder)
+            if engine == "sqlite"
+            else stack.enter_context(postgresql(clock, standby=standby))
+        )
         configuration = _configuration(vendor, smarthost, database.url, settings or {})
         configs = []
         for place in range(nodes):
