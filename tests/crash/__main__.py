@@ -14,7 +14,7 @@ from typing import Final
 from tests.crash.database import Engine
 from tests.crash.judge import Tally, Verdict
 from tests.crash.random_kills import PAUSE_S, bad_days, kill_at_random
-from tests.crash.step_kills import kill_at_step
+from tests.crash.step_kills import kill_at_step, kill_one_of_several
 from tests.crash.steps import steps
 from tests.crash.world import world
 
@@ -26,7 +26,9 @@ STORIES: Final = 5  # told of a round that went wrong
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     found = {}
-    if not options.no_steps and options.nodes == 1:
+    if not options.no_steps and options.nodes > 1:
+        found["every named step, killed"] = _steps_among(options.nodes, options.speed)
+    elif not options.no_steps:
         found["every named step, killed"] = _steps(options.engine, cut=False)
         if options.engine == "sqlite":
             found["every named step, power cut"] = _steps(options.engine, cut=True)
@@ -43,6 +45,16 @@ def _steps(engine: Engine, *, cut: bool) -> Verdict:
         for step in steps(engine):
             seen = kill_at_step(made, step, cut=cut)
             print(f"{'power cut' if cut else 'kill'} {step.name}: {seen}", flush=True)
+        return made.judged()
+
+
+def _steps_among(nodes: int, speed: float) -> Verdict:
+    """The first of several nodes dies at each step; with the others there, what it left is done by them."""
+    with world("postgresql", nodes=nodes, speed=speed) as made:
+        made.start_all()
+        for step in steps("postgresql"):
+            tries = kill_one_of_several(made, step)
+            print(f"kill {step.name}: hit at try {tries}", flush=True)
         return made.judged()
 
 
