@@ -48,11 +48,11 @@ def run(options: Namespace) -> int:
     places = _Places(*_ports(asked))
     folder = Path(options.state)
     config_file = _state(folder, places)
-    uvloop.run(_run(config_file, places))
+    uvloop.run(_run(config_file, places, options.inside))
     return 0
 
 
-async def _run(config_file: Path, places: _Places) -> None:
+async def _run(config_file: Path, places: _Places, inside: str) -> None:
     config = load(config_file, os.environ)
     hook = f"{config.http.url}/hooks/sms/{config.webhook.secret.get_secret_value()}"
     settings = simulator.Settings(
@@ -66,14 +66,15 @@ async def _run(config_file: Path, places: _Places) -> None:
             config,
             ALL,
             file=str(config_file),
-            on_ready=lambda ports, store: _welcome(config_file, store, places),
+            on_ready=lambda ports, store: _welcome(config_file, store, places, inside),
         )
 
 
-async def _welcome(config_file: Path, store: Store, places: _Places) -> None:
+async def _welcome(config_file: Path, store: Store, places: _Places, inside: str) -> None:
     if not await store.list_sms(SmsFilter(), None, 1):
         await asyncio.to_thread(_send_sample, places.smtp)
-    command = shlex.join([*_smsbridge(), "messages", "list", "-c", str(config_file)])
+    program = _smsbridge(near=not inside)
+    command = f"{inside} {shlex.join([*program, 'messages', 'list', '-c', str(config_file)])}".lstrip()
     print(
         f"""
 ready
@@ -86,7 +87,7 @@ ready
 
 Send a mail (paste this into another terminal), then look at the phone and the desk:
 
-  {paste_line(places.smtp)}
+  {paste_line(places.smtp, inside)}
 
 Ctrl-C stops it.
 """,
@@ -94,9 +95,9 @@ Ctrl-C stops it.
     )
 
 
-def paste_line(port: int) -> str:
-    """Return one shell line that sends a mail with what this machine has."""
-    if shutil.which("curl"):
+def paste_line(port: int, inside: str = "") -> str:
+    """Return one shell line that sends a mail with what this machine has, or by way of the command ``inside``."""
+    if not inside and shutil.which("curl"):
         mail = f"From: {_SENDER}\\nTo: {_NUMBER}@sms.local\\nSubject: Hello\\n\\nHello from my inbox\\n"
         return (
             f"printf '{mail}' | curl -sS smtp://127.0.0.1:{port} --mail-from {_SENDER} "
@@ -106,7 +107,7 @@ def paste_line(port: int) -> str:
         f"import smtplib; smtplib.SMTP('127.0.0.1', {port}).sendmail('{_SENDER}', '{_NUMBER}@sms.local', "
         f"'From: {_SENDER}\\r\\nSubject: Hello\\r\\n\\r\\nHello from my inbox')"
     )
-    return f'{shlex.quote(sys.executable)} -c "{code}"'
+    return f'{inside} {shlex.quote(sys.executable)} -c "{code}"'.lstrip()
 
 
 def _send_sample(port: int) -> None:
@@ -127,13 +128,13 @@ def _send_sample(port: int) -> None:
         ) from fault
 
 
-def _smsbridge() -> list[str]:
-    """Return the words that start this program again, short when they are near."""
+def _smsbridge(*, near: bool) -> list[str]:
+    """Return the words that start this program again, short when the reader is ``near`` and they too."""
     beside = Path(sys.executable).with_name("smsbridge")
     if not beside.exists():
         return [sys.executable, "-m", "bridge"]
-    near = os.path.relpath(beside)
-    return [str(beside) if near.startswith("..") else near]
+    below = os.path.relpath(beside)
+    return [below if near and not below.startswith("..") else str(beside)]
 
 
 def _ports(asked: Mapping[str, int]) -> list[int]:

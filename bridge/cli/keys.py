@@ -134,7 +134,7 @@ def _write_new(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            keep_readers(path, descriptor)
+            keep_readers(path, descriptor, new=True)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

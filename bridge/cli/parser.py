@@ -118,6 +118,12 @@ def _service(commands: Commands) -> None:
 
     show = commands.add_parser("demo", help="bridge and vendor simulator on loopback, to look around")
     show.add_argument("--state", default=".demo", metavar="FOLDER", help="where it keeps its files (.demo)")
+    show.add_argument(
+        "--inside",
+        default="",
+        metavar="COMMAND",
+        help="what runs a command where the demo runs, put before the commands it prints: for a container",
+    )
     for name, port in (("smtp", 2525), ("desk", 8080), ("hook", 8090), ("simulator", 8081)):
         show.add_argument(
             f"--{name}-port", type=_port, default=port, metavar="PORT", help=f"{port}; 0 = any free"

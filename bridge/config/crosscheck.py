@@ -50,7 +50,9 @@ def _tls(parts: Parts) -> Iterator[Finding]:
 def _certificate(section: str, certificate: Path | None, key: Path | None, asked: str) -> Iterator[Finding]:
     """Both or neither, and that they fit; ``asked`` is what needs them, if anything does."""
     if certificate and key:
-        mistake = files.tls_mistake(certificate, key)
+        unread = {name: files.unreadable(path) for name, path in (("certificate", certificate), ("key", key))}
+        yield from (Finding((section, name), mistake) for name, mistake in unread.items() if mistake)
+        mistake = None if any(unread.values()) else files.tls_mistake(certificate, key)
         if mistake:
             yield Finding((section, "certificate"), mistake)
         return

@@ -69,15 +69,16 @@ def read_bytes(path: Path, most: int) -> bytes:
     return content
 
 
-def keep_readers(path: Path, descriptor: int) -> None:
+def keep_readers(path: Path, descriptor: int, *, new: bool = False) -> None:
     """Let the service read what root writes for it to ``descriptor``, to be put at ``path``.
 
     What replaces a file keeps its owner and group. The group may read it if it could read the file, or the folder
-    of a new one, while others could not: a folder of root and the service's group, mode 0750.
+    of a new one, while others could not: a folder of root and the service's group, mode 0750. ``new``: what lies at
+    ``path`` is what is being written, nothing did before.
     """
     if os.geteuid() != 0:
         return
-    replaces = is_there(path)
+    replaces = not new and is_there(path)
     before = (path if replaces else path.absolute().parent).stat()
     os.fchown(descriptor, before.st_uid if replaces else -1, before.st_gid)
     if before.st_gid and before.st_mode & 0o047 == 0o040:
@@ -117,13 +118,20 @@ def existing_folder(path: Path) -> Path:
     return path
 
 
+def unreadable(path: Path) -> str | None:
+    """Why the file of a certificate or key cannot be read, or None."""
+    try:
+        read_bytes(path, MAX_SECRET * 4)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def tls_mistake(certificate: Path, key: Path) -> str | None:
     """Why a certificate and key cannot serve TLS together, or None."""
-    for path in (certificate, key):
-        try:
-            read_bytes(path, MAX_SECRET * 4)
-        except ValueError as error:
-            return str(error)
+    mistake = unreadable(certificate) or unreadable(key)
+    if mistake:
+        return mistake
     try:
         # A password would be asked for at the terminal: an empty one is wrong at once.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=b"")

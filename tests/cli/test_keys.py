@@ -159,6 +159,20 @@ def test_a_dkim_key_is_written_once_for_its_owner_and_its_record_fits(bench: Ben
     assert key.read_bytes() == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(("folder_mode", "mode"), [(0o750, 0o640), (0o755, 0o600)])
+def test_a_dkim_key_that_root_makes_in_the_services_folder_can_be_read_by_its_group_alone(
+    bench: Bench, folder_mode: int, mode: int
+) -> None:
+    folder = bench.folder / "etc"
+    folder.mkdir()
+    os.chown(folder, 0, 1235)
+    folder.chmod(folder_mode)
+    assert bench.run("dkim", "keygen", "--out", "etc/dkim.pem", "--domain", "example.com").code == 0
+    about = (folder / "dkim.pem").stat()
+    assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (0, 1235, mode)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

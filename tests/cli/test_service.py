@@ -117,6 +117,34 @@ def test_the_line_to_paste_works_without_curl(bench: Bench, monkeypatch: pytest.
     assert "curl" not in line
 
 
+def test_what_the_demo_prints_goes_by_way_of_the_container_it_runs_in(bench: Bench) -> None:
+    """Each printed command is run as it stands, by a shell, from another folder."""
+    inside = "env INSIDE=yes"
+    options = ("demo", "--state", str(bench.folder / "state"), "--inside", inside, *FREE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge", *options], stdout=subprocess.PIPE, text=True, cwd=Path(sys.prefix)
+    )
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line.strip())
+        if "Ctrl-C" in line:
+            break
+    try:
+        (paste,) = (line for line in printed if "smtplib" in line)
+        (listing,) = (
+            line.removeprefix("on the shell").strip() for line in printed if " messages list " in line
+        )
+        for command in (paste, listing):
+            assert command.startswith(f"{inside} ")
+            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=bench.folder)
+            assert done.returncode == 0, done.stderr
+        assert done.stdout.count("you@example.com") == 2, "the demo's own and the pasted one"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=WITHIN_S)
+
+
 def test_messages_can_be_looked_at_beside_the_service(bench: Bench) -> None:
     bridge = serve(bench.config, "--only", "mail,web")
     try:

@@ -48,6 +48,14 @@ def test_a_certificate_file_that_is_no_file_is_told(tls: Path) -> None:
     assert line == f"5:16: smtp.certificate: {tls / 'folder'} is not a plain file: name one"
 
 
+def test_a_certificate_and_a_key_that_cannot_be_read_are_told_each_in_its_place(tls: Path) -> None:
+    (tls / "big.crt").write_bytes(bytes(10_000_000))
+    (tls / "folder").mkdir()
+    first, second = said(tls, changed("smtp:\n", "smtp:\n  certificate: big.crt\n  key: folder\n"))
+    assert first.startswith(f"5:16: smtp.certificate: {tls / 'big.crt'} is larger than ")
+    assert second == f"6:8: smtp.key: {tls / 'folder'} is not a plain file: name one"
+
+
 @pytest.mark.parametrize(
     ("given", "lacking"), [("certificate: tls.crt", "key"), ("key: tls.key", "certificate")]
 )
