@@ -54,8 +54,8 @@ class MailOut:
         if not _ADDRESS.fullmatch(to) or (envelope_from and not _ADDRESS.fullmatch(envelope_from)):
             return Dead("an address of the mail is malformed")
         try:
-            async with asyncio.timeout(self._whole_s), self._slots:
-                return await self._try(envelope_from, to, raw)
+            async with asyncio.timeout(self._whole_s) as whole, self._slots:
+                return await self._try(envelope_from, to, raw, whole)
         except TimeoutError:
             return Later("the smarthost did not answer in time")
         except _SessionRefused as refused:
@@ -70,7 +70,7 @@ class MailOut:
         while self._idle:
             await self._idle.popleft().quit()
 
-    async def _try(self, envelope_from: str, to: str, raw: bytes) -> Result:
+    async def _try(self, envelope_from: str, to: str, raw: bytes, whole: asyncio.Timeout) -> Result:
         """On a kept connection, and once more on a new one when that was closed meanwhile."""
         session = await self._kept()
         if session:
@@ -78,7 +78,7 @@ class MailOut:
                 return await self._over(session, envelope_from, to, raw)
             except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
                 log.debug("a kept connection to the smarthost was closed")
-        return await self._over(await self._opened(), envelope_from, to, raw)
+        return await self._over(await self._opened(whole), envelope_from, to, raw)
 
     async def _kept(self) -> Session | None:
         while self._idle:
@@ -99,7 +99,7 @@ class MailOut:
             self._idle.append(session)
         return result
 
-    async def _opened(self) -> Session:
+    async def _opened(self, whole: asyncio.Timeout) -> Session:
         host = self._host
         smtp = SMTP(
             hostname=host.host,
@@ -111,22 +111,25 @@ class MailOut:
             tls_context=self._context,
         )
         try:
-            await self._connect(smtp)
+            await self._connect(smtp, whole)
         except BaseException:
             smtp.close()
             raise
         return Session(smtp)
 
-    async def _connect(self, smtp: SMTP) -> None:
+    async def _connect(self, smtp: SMTP, whole: asyncio.Timeout) -> None:
         try:
             await smtp.connect(timeout=CONNECT_S)
+            _go_on(whole)
             await _greet(smtp)
+            _go_on(whole)
         except aiosmtplib.SMTPResponseException as error:
             raise _SessionRefused(
                 f"the smarthost refused the session: {error.code} {clean(error.message)}"
             ) from None
         if self._host.user:
             await self._log_in(smtp)
+            _go_on(whole)
 
     async def _log_in(self, smtp: SMTP) -> None:
         """The answer to AUTH is not quoted: some servers repeat what they were sent."""
@@ -138,6 +141,13 @@ class MailOut:
             raise
         except aiosmtplib.SMTPException:
             raise _SessionRefused("the smarthost offers no AUTH that we can use") from None
+
+
+def _go_on(whole: asyncio.Timeout) -> None:
+    """Raise TimeoutError if the time is over. aiosmtplib waits with `asyncio.wait_for`, which before Python 3.12 loses
+    a cancellation that comes together with what it waits for."""
+    if whole.expired():
+        raise TimeoutError
 
 
 async def _greet(smtp: SMTP) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -133,8 +134,11 @@ async def serving(
 
 
 @asynccontextmanager
-async def saying(*lines: bytes) -> AsyncIterator[int]:
-    """A server that says ``lines``, one for the greeting and one for each line it is sent, then hangs up."""
+async def saying(*lines: bytes, still_after: bytes = b"", still_s: float = 0.0) -> AsyncIterator[int]:
+    """A server that says ``lines``, one for the greeting and one for each line it is sent, then hangs up.
+
+    When it has said ``still_after``, all that lives in this loop stands still for ``still_s``.
+    """
 
     speaking: list[asyncio.Task[None]] = []
 
@@ -145,6 +149,8 @@ async def saying(*lines: bytes) -> AsyncIterator[int]:
         try:
             for line in lines:
                 writer.write(line + b"\r\n")
+                if line == still_after:
+                    time.sleep(still_s)
                 await writer.drain()
                 await reader.readline()
         except ConnectionError:

@@ -192,6 +192,14 @@ async def test_a_mail_that_waits_for_a_connection_waits_no_longer_than_one_that_
     assert took_s < 3.5, "the other began to count when it had the connection"
 
 
+@pytest.mark.parametrize("last", [b"220 hello", b"250 me"])
+async def test_an_answer_in_the_very_moment_in_which_the_time_is_over_changes_nothing(last: bytes) -> None:
+    """What ends a wait and what ends the hand-over are met in one turn of the loop."""
+    async with saying(b"220 hello", b"250 me", b"250 ok", still_after=last, still_s=0.5) as port:
+        result = await once(out(port, whole_s=0.3))
+    assert result == Later("the smarthost did not answer in time")
+
+
 async def test_what_a_server_says_is_one_bounded_line_of_ascii() -> None:
     hostile = b"550 5.1.1 \x1b[31m\xff\xfc \t" + b"x" * 400
     async with saying(b"220 hello", b"250 me", b"250 ok", hostile, b"250 ok") as port:

@@ -33,9 +33,9 @@ def test_each_sms_is_sent_once_and_the_rate_holds_over_all(
         moments = sorted(post.at for post in nodes.vendor.posts)
         # Each node's first is late: it has no connection yet, and no statement is prepared.
         warm = moments[5:]
-        assert warm[-1] - warm[0] >= (len(warm) - 1) / rate * 0.98
-        # What comes while the vendor stands still, as on a busy machine, it sees together.
+        # What comes while the vendor stands still, as on a busy machine, it sees late and together.
         still_s = max(after - before for before, after in pairwise(moments))
+        assert warm[-1] - warm[0] >= (len(warm) - 1) / rate * 0.98 - still_s
         assert most_within(1, moments) <= rate * (1.2 + still_s) + 3, "a burst above the rate"
         assert all(sent_by(node) for node in three), [sent_by(node) for node in three]
         assert [node.stop() for node in three] == [0, 0, 0]
