@@ -43,17 +43,27 @@ class Turns:
             self._lock = None
 
     def _opened(self) -> int | None:
-        """Return the lock, its file made if need be for who owns the database; None when that cannot be."""
+        """Return the lock, its file made if need be; None when that cannot be."""
         if self._lock is None:
             try:
-                owner = self._path.stat()
-                name = self._path.with_name(f"{self._path.name}.turn.lock")
-                self._lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                if os.geteuid() == 0:
-                    os.fchown(self._lock, owner.st_uid, owner.st_gid)
+                self._lock = _made(self._path)
             except OSError:
                 return None
         return self._lock
+
+
+def _made(database: Path) -> int:
+    """Open the lock beside ``database``, made for who owns that. What lies there already is taken as it is, a link not
+    at all: root must not make or give away a file that the owner of the folder has chosen."""
+    name = database.with_name(f"{database.name}.turn.lock")
+    owner = database.stat()
+    try:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if os.geteuid() == 0:
+        os.fchown(lock, owner.st_uid, owner.st_gid)
+    return lock
 
 
 def _taken(lock: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 import textwrap
 from contextlib import closing
@@ -15,6 +16,7 @@ from tests.store.test_durable import child
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
+NOBODY = 65534
 OURS = 300
 IN_BETWEEN = 100  # commits of the other while one of ours waits; it was some hundreds
 
@@ -50,12 +52,14 @@ async def test_who_writes_all_the_time_does_not_keep_another_process_waiting(
 
         most = 0
         before = others()
-        for n in range(OURS):
-            await store.accept(mail(text=f"ours {n}"))
-            after = others()
-            before, most = after, max(most, after - before)
-    process.kill()
-    await process.wait()
+        try:
+            for n in range(OURS):
+                await store.accept(mail(text=f"ours {n}"))
+                after = others()
+                before, most = after, max(most, after - before)
+        finally:
+            process.kill()
+            await process.wait()
     assert before > OURS // 10, "the other wrote meanwhile"
     assert most < IN_BETWEEN
 
@@ -72,3 +76,29 @@ async def test_where_no_lock_can_be_made_sqlite_alone_keeps_order(store: Store, 
     lock.unlink(missing_ok=True)
     lock.mkdir()
     assert await takes_mail(store, "all the same")
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_link_in_place_of_the_lock_leads_nobody_to_another_file(
+    store: Store, path: Path, tmp_path: Path, there: bool
+) -> None:
+    """The folder is the service's: root, who runs a command on its database, must not give away a file of root's."""
+    aim = tmp_path / "elsewhere"
+    if there:
+        aim.write_bytes(b"root's own")
+    lock = path.with_name("bridge.db.turn.lock")
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(aim)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+    assert await takes_mail(store, "all the same")
+    assert aim.exists() == there
+    assert not there or aim.stat().st_uid == os.geteuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that is another's")
+async def test_a_lock_that_root_makes_is_for_who_owns_the_database(store: Store, path: Path) -> None:
+    os.chown(path, NOBODY, NOBODY)
+    assert await takes_mail(store, "by root")
+    made = path.with_name("bridge.db.turn.lock").stat()
+    assert (made.st_uid, made.st_mode & 0o777) == (NOBODY, 0o600)
