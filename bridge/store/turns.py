@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bridge.store.locks import open_lock
+
 LOOK_S: Final = 0.0003
 LONGEST_S: Final = 1.0  # of a process that stands still with the lock, no more than this is lost on top
 
@@ -46,24 +48,10 @@ class Turns:
         """Return the lock, its file made if need be; None when that cannot be."""
         if self._lock is None:
             try:
-                self._lock = _made(self._path)
+                self._lock = open_lock(self._path, "turn")
             except OSError:
                 return None
         return self._lock
-
-
-def _made(database: Path) -> int:
-    """Open the lock beside ``database``, made for who owns that. What lies there already is taken as it is, a link not
-    at all: root must not make or give away a file that the owner of the folder has chosen."""
-    name = database.with_name(f"{database.name}.turn.lock")
-    owner = database.stat()
-    try:
-        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if os.geteuid() == 0:
-        os.fchown(lock, owner.st_uid, owner.st_gid)
-    return lock
 
 
 def _taken(lock: int) -> bool:

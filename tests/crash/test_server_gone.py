@@ -1,21 +1,29 @@
 """PostgreSQL crashes under load, and comes back or its standby takes over: mail is put off until then."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests import threats
 from tests.crash.clients import Client
-from tests.crash.world import world
+from tests.crash.world import World, world
 from tests.flow.running import wait_for
 
 SPEED = 4  # of the wall clock: see test_database_faults
 CRASHES = 3
 
 
-def wait_for_more(answered: Callable[[int], int], code: int, count: int) -> None:
-    before = answered(code)
-    wait_for(f"{count} more answers {code}", lambda: answered(code) >= before + count)
+def begin(made: World) -> None:
+    """Let three clients hand in mails."""
+    made.clients = [Client(f"client {place}", made.port, pause_s=0.02) for place in range(3)]
+    for client in made.clients:
+        client.start()
+
+
+def wait_for_more(made: World, code: int, count: int) -> None:
+    def answered() -> int:
+        return sum(client.codes.count(code) for client in made.clients)
+
+    before = answered()
+    wait_for(f"{count} more answers {code}", lambda: answered() >= before + count)
 
 
 @pytest.mark.threat(1, "lost, stuck or avoidably doubled", of="SMS, news and mails under kills")
@@ -24,17 +32,11 @@ def test_a_database_server_that_crashes_under_load_loses_and_doubles_nothing() -
         made.start()
         server = made.database.server
         assert server is not None
-        made.clients = [Client(f"client {place}", made.port, pause_s=0.02) for place in range(3)]
-        for client in made.clients:
-            client.start()
-
-        def answered(code: int) -> int:
-            return sum(client.codes.count(code) for client in made.clients)
-
+        begin(made)
         for _ in range(CRASHES):
-            wait_for_more(answered, 250, 20)
+            wait_for_more(made, 250, 20)
             made.crash_server()
-            wait_for_more(answered, 451, 1)
+            wait_for_more(made, 451, 1)
             server.start()
         found = made.judged()
         threats.found(found.wrong, of=found.handled)
@@ -53,18 +55,12 @@ def test_a_standby_that_takes_over_under_load_has_all_that_was_answered(nodes: i
         made.start_all()
         standby = made.database.standby
         assert standby is not None
-        made.clients = [Client(f"client {place}", made.port, pause_s=0.02) for place in range(3)]
-        for client in made.clients:
-            client.start()
-
-        def answered(code: int) -> int:
-            return sum(client.codes.count(code) for client in made.clients)
-
-        wait_for_more(answered, 250, 40)
+        begin(made)
+        wait_for_more(made, 250, 40)
         made.crash_server()
-        wait_for_more(answered, 451, 1)
+        wait_for_more(made, 451, 1)
         standby.promote()
-        wait_for_more(answered, 250, 40)
+        wait_for_more(made, 250, 40)
         found = made.judged()
         threats.found(found.wrong, of=found.handled)
         assert found.good, f"{found.faults()}\n{found.table()}"
